@@ -1,0 +1,286 @@
+"""After the final dot: inspect, decide, archive, relay, and only then answer.
+
+Promises, in the order of the code of `_deliver`:
+ 1. the message is judged, and a rule that fails costs nothing but its finding;
+ 2. it is durable in the archive *before* the next hop gets the final dot;
+ 3. the client gets the next hop's own reply, so a 250 means that the next hop has taken the message;
+ 4. what became of it is written to the archive as an event.
+
+Fails towards the client with a temporary reply: archive unavailable 452, next hop gone 451, deadline
+passed 451. Whatever fails before the final dot leaves nothing at the next hop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+import structlog
+
+from gateway.archive.errors import ArchiveUnavailable
+from gateway.archive.identity import uuid7
+from gateway.config import Action, Config
+from gateway.message.content import content_id
+from gateway.message.envelope import Envelope
+from gateway.message.reading import Reading, read_message
+from gateway.policy.model import Transaction as Judged
+from gateway.policy.model import Verdict
+from gateway.smtp.data import Data, has_long_line
+from gateway.smtp.received import policy_line, received_line
+from gateway.smtp.relay import ONE_WRITE
+from gateway.smtp.reply import (
+    ARCHIVE_FULL,
+    BARE_LINE_END,
+    DEADLINE,
+    LONG_LINE,
+    LOOK_ALIKE,
+    LOOP,
+    NEEDS_8BIT,
+    OURS,
+    Refusal,
+    Reply,
+    reply,
+)
+from gateway.smtp.transaction import Transaction
+from gateway.telemetry.metrics import Metrics
+
+Buffer = bytes | bytearray
+
+# Beyond these a message is looked at in a thread, because the event loop must not wait for it.
+THREAD_OCTETS = 512 * 1024
+THREAD_RECIPIENTS = 200
+
+
+class Appender(Protocol):
+    """What delivery needs of the archive."""
+
+    async def append(self, *, id: UUID, received: datetime, document: bytes, raw: Buffer) -> int: ...
+
+    def note(self, *, message_id: UUID, received: datetime, document: bytes) -> None: ...
+
+
+Judge = Callable[[Judged], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A message as the next steps need it."""
+
+    raw: Buffer
+    outgoing: Buffer
+    reading: Reading
+    verdict: Verdict | None
+
+
+class Delivery:
+    """Takes messages of all sessions of a worker to the archive and to their next hop."""
+
+    def __init__(
+        self,
+        config: Config,
+        archive: Appender,
+        judge: Judge,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._config = config
+        self._archive = archive
+        self._judge = judge
+        self._metrics = metrics
+        self._now = now
+        self._log = structlog.get_logger()
+        self._seconds = {
+            phase: metrics.phase_seconds.labels(phase) for phase in ("decide", "archive", "relay", "whole")
+        }
+
+    async def deliver(self, transaction: Transaction, data: Data) -> Reply:
+        """The reply to the final dot; never raises, never takes longer than the commit deadline."""
+        started = time.perf_counter()
+        message = _Message(transaction, self._now())
+        try:
+            async with asyncio.timeout(self._config.timeouts.commit):
+                answer = await self._deliver(message, data)
+        except TimeoutError:
+            message.outcome, answer = "abandoned", DEADLINE
+        except ArchiveUnavailable:
+            message.outcome, answer = "failed", ARCHIVE_FULL
+        except Refusal as refusal:
+            message.outcome, answer = "refused" if refusal.reply.permanent else "failed", refusal.reply
+        except Exception:
+            self._log.exception("delivery_failed", id=message.id)
+            message.outcome, answer = "failed", OURS
+        finally:
+            transaction.abandon()
+        self._conclude(message, answer, len(data.wire), time.perf_counter() - started)
+        return answer
+
+    async def _deliver(self, message: _Message, data: Data) -> Reply:
+        transaction = message.transaction
+        large = len(data.wire) > THREAD_OCTETS or len(transaction.recipients) > THREAD_RECIPIENTS
+        inspected = (
+            await asyncio.to_thread(self._inspect, message, data) if large else self._inspect(message, data)
+        )
+        verdict = inspected.verdict
+        message.verdict = verdict
+        envelope = self._envelope(message)
+        append = self._append(message, envelope, inspected)
+        if transaction.relay is None:  # a journal listener relays nothing
+            await append
+            message.outcome = "journaled"
+            return reply(250, f"2.0.0 Archived as {message.id}")
+        if verdict is not None and verdict.action == Action.REJECT:
+            await append
+            message.outcome = "rejected"
+            return reply(550, f"5.7.1 {verdict.reject}")
+        header = received_line(envelope, self._config.hostname)
+        if verdict is not None and verdict.tag:
+            header = policy_line(verdict.tag) + header
+        if len(inspected.outgoing) > ONE_WRITE:
+            # The transfer may begin while the archive writes: only the final dot makes it a delivery.
+            await _both(append, transaction.relay.send(header, inspected.outgoing))
+        else:
+            await append
+            await transaction.relay.send(header, inspected.outgoing)
+        # The message is durable from here on. Nothing above this line may send the final dot.
+        started = time.perf_counter()
+        answer = await transaction.relay.finish(self._config.timeouts.commit)
+        self._seconds["relay"].observe(time.perf_counter() - started)
+        message.outcome = "relayed" if answer.positive else "refused" if answer.permanent else "deferred"
+        return answer
+
+    # --- before the archive ---
+
+    def _inspect(self, message: _Message, data: Data) -> Inspected:
+        """Refuse what cannot go on, read the headers, judge. Raises Refusal."""
+        transaction = message.transaction
+        if data.look_alike:
+            raise Refusal(LOOK_ALIKE)
+        if transaction.strict and not data.clean:
+            raise Refusal(BARE_LINE_END)
+        if has_long_line(data.wire, self._config.limits.line_length):
+            raise Refusal(LONG_LINE)
+        raw = data.raw
+        reading = read_message(raw)
+        if reading.received_count > self._config.limits.hops:
+            raise Refusal(LOOP)
+        outgoing = data.outgoing()
+        if transaction.relay is not None and not transaction.relay.takes_8bit and not outgoing.isascii():
+            raise Refusal(NEEDS_8BIT)
+        started = time.perf_counter()
+        verdict = self._decide(message, reading, raw)
+        self._seconds["decide"].observe(time.perf_counter() - started)
+        return Inspected(raw, outgoing, reading, verdict)
+
+    def _decide(self, message: _Message, reading: Reading, raw: Buffer) -> Verdict | None:
+        """The verdict; None where judging itself failed, which never stops mail (promise 4)."""
+        transaction = message.transaction
+        try:
+            verdict = self._judge(
+                Judged(
+                    reading=reading,
+                    mail_from=transaction.mail.address,
+                    recipients=tuple(recipient.address for recipient in transaction.recipients),
+                    received=message.received,
+                    content_id=content_id(reading, raw),
+                )
+            )
+        except Exception:
+            self._log.exception("decide_failed", id=message.id)
+            self._metrics.decide_errors.inc()
+            return None
+        for finding in verdict.findings:
+            self._metrics.findings.labels(finding.rule, finding.severity).inc()
+        for rule in verdict.errors:
+            self._metrics.rule_errors.labels(rule).inc()
+        return verdict
+
+    def _envelope(self, message: _Message) -> Envelope:
+        transaction = message.transaction
+        relay = transaction.relay
+        return Envelope(
+            id=message.id,
+            received=message.received,
+            listener=transaction.listener,
+            role=transaction.role,
+            client=transaction.client,
+            mail_from=transaction.mail.address,
+            mail_parameters=" ".join(transaction.mail.parameters),
+            recipients=tuple(transaction.recipients),
+            route=relay.hop.name if relay else "",
+            next_hop=relay.target if relay else "",
+        )
+
+    # --- archive ---
+
+    async def _append(self, message: _Message, envelope: Envelope, inspected: Inspected) -> None:
+        started = time.perf_counter()
+        verdict = inspected.verdict
+        document = _document({"envelope": envelope, "verdict": verdict.to_json() if verdict else None})
+        await self._archive.append(
+            id=message.uuid, received=message.received, document=document, raw=inspected.raw
+        )
+        message.archived = True
+        self._seconds["archive"].observe(time.perf_counter() - started)
+
+    def _conclude(self, message: _Message, answer: Reply, size: int, seconds: float) -> None:
+        """Metrics, the log line, and the event in the archive about what became of the message."""
+        transaction = message.transaction
+        self._seconds["whole"].observe(seconds)
+        self._metrics.transactions.labels(transaction.listener, message.outcome).inc()
+        if message.archived and message.outcome != "journaled":
+            event = {
+                "event": message.outcome,
+                "reply": answer.text,
+                "next_hop": message.target,
+                "seconds": round(seconds, 6),
+            }
+            self._archive.note(message_id=message.uuid, received=self._now(), document=_document(event))
+        self._log.info(
+            "message",
+            id=message.id,
+            listener=transaction.listener,
+            outcome=message.outcome,
+            code=answer.code,
+            size=size,
+            recipients=len(transaction.recipients),
+            findings=len(message.verdict.findings) if message.verdict else 0,
+            seconds=round(seconds, 6),
+        )
+
+
+class _Message:
+    """One message on its way: what is known of it so far."""
+
+    def __init__(self, transaction: Transaction, received: datetime) -> None:
+        self.transaction = transaction
+        self.received = received
+        self.uuid = uuid7(int(received.timestamp() * 1_000_000), os.urandom(8))
+        self.id = str(self.uuid)
+        self.target = transaction.relay.target if transaction.relay else ""
+        self.verdict: Verdict | None = None
+        self.archived = False
+        self.outcome = "failed"
+
+
+async def _both(first: Awaitable[None], second: Awaitable[None]) -> None:
+    """Wait for both, also where one fails, and then raise the failure that came first in the arguments."""
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _document(facts: dict[str, Any]) -> bytes:
+    """JSON; SMTP text that is not UTF-8 becomes `\\udcXX` escapes, which only the slower encoder writes."""
+    try:
+        return orjson.dumps(facts)
+    except TypeError:
+        return json.dumps(facts, default=lambda item: item.to_json()).encode("ascii")

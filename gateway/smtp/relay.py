@@ -1,0 +1,205 @@
+"""One transaction at the next hop.
+
+MAIL goes out with the first RCPT in one packet; the next hop's replies come back as they are. On a reused
+session a 421 or a lost connection *before any data was sent* is retried once on a new one, with the
+recipients that were accepted so far. The final dot is sent by `finish` and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.message.envelope import Client
+from gateway.smtp.commands import Path
+from gateway.smtp.extensions import passable
+from gateway.smtp.nexthop import NextHop
+from gateway.smtp.reply import NEEDS_UTF8, NEXT_HOP_GONE, NEXT_HOP_LOST, NEXT_HOP_NONSENSE, Refusal, Reply
+from gateway.smtp.stream import ConnectionLost, TimedOut
+from gateway.smtp.upstream import NextHopFailure, Upstream
+from gateway.telemetry.metrics import Metrics
+
+# Below this many octets headers, message and final dot go out in one write.
+ONE_WRITE = 64 * 1024
+
+Commands = Callable[[Upstream], list[bytes]]  # parameters depend on what the session's peer offers
+
+
+class _Stale(Exception):
+    """A reused session is closing (421)."""
+
+
+class Relay:
+    """MAIL, RCPT and DATA of one message at one next hop."""
+
+    def __init__(
+        self, hop: NextHop, mail: Path, client: Client, reply_timeout: float, metrics: Metrics
+    ) -> None:
+        self.hop = hop
+        self.target = ""  # host and port of the session in use
+        self._mail = mail
+        self._client = client
+        self._timeout = reply_timeout
+        self._metrics = metrics
+        self._session: Upstream | None = None
+        self._begun = False  # MAIL and all accepted recipients are known to the session in use
+        self._in_data = False  # 354 was said: the session can only end with the final dot or be dropped
+        self._retried = False
+        self._accepted: list[Path] = []
+        self._small: tuple[bytes | bytearray, ...] = ()
+
+    @property
+    def takes_8bit(self) -> bool:
+        return self._session is not None and "8BITMIME" in self._session.offer
+
+    # --- commands ---
+
+    async def recipients(self, paths: list[Path]) -> list[Reply]:
+        """RCPT for each path, pipelined where the next hop can; its replies. Raises Refusal.
+
+        Before the first recipient MAIL is sent; where the next hop refuses MAIL, that is the reply to all.
+        """
+        replies = await self._steadily(lambda session: [_rcpt(path, session) for path in paths])
+        self._accepted += [path for path, answer in zip(paths, replies, strict=True) if answer.positive]
+        return replies
+
+    async def data(self) -> Reply:
+        """DATA; the next hop's reply. Raises Refusal."""
+        (answer,) = await self._steadily(lambda _: [b"DATA\r\n"])
+        self._in_data = answer.code == 354
+        return answer
+
+    # --- the message ---
+
+    async def send(self, *parts: bytes | bytearray) -> None:
+        """Send headers and message (CRLF line ends, dot-stuffed), all but the final dot. Raises Refusal.
+
+        A small message waits for `finish`, so that it goes out in one packet with its dot.
+        """
+        if (self._session is None or self._session.lost) and (await self.data()).code != 354:
+            raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST))
+        if sum(map(len, parts)) <= ONE_WRITE:
+            self._small = parts
+            return
+        session = self._living()
+        try:
+            for part in parts:
+                session.write(part)
+                await session.drained(self._timeout)
+        except ConnectionLost:
+            raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST)) from None
+        except TimedOut:
+            raise self._failed(NextHopFailure("timeout", NEXT_HOP_GONE)) from None
+
+    async def finish(self, timeout: float) -> Reply:
+        """Send the final dot; the next hop's reply, which decides. Raises Refusal after `timeout` seconds.
+
+        Only to be called when the message is durable in the archive.
+        """
+        session = self._living()
+        session.write(b"".join([*self._small, b".\r\n"]))
+        try:
+            answer = await session.reply(timeout)
+        except NextHopFailure as failure:
+            raise self._failed(failure) from None
+        if answer.code // 100 == 3:
+            raise self._failed(NextHopFailure("greeting", NEXT_HOP_NONSENSE))
+        session.needs_reset = False
+        self._give_back(keep=answer.code != 421)
+        return answer
+
+    def abandon(self) -> None:
+        """End the transaction without the message being delivered; harmless after `finish`."""
+        self._give_back(keep=not self._in_data)
+
+    # --- sessions ---
+
+    async def _steadily(self, commands: Commands) -> list[Reply]:
+        """The replies to commands; where a reused session is stale, from a new one."""
+        if self._session is None:
+            await self._take_session(fresh=self._retried)
+        session = self._living()
+        try:
+            return await self._say(session, commands)
+        except _Stale:
+            pass
+        except NextHopFailure as failure:
+            if failure.reason != "lost" or not self._may_retry(session):
+                raise self._failed(failure) from None
+        self._give_back(keep=False)
+        self._metrics.upstream_retries.labels(self.hop.name).inc()
+        await self._take_session(fresh=True)
+        return await self._say(self._living(), commands)
+
+    async def _take_session(self, *, fresh: bool) -> None:
+        self._retried = self._retried or fresh
+        self._begun = self._in_data = False
+        self._session = await self.hop.acquire(self._client, fresh=fresh)
+        self.target = str(self._session.target)
+
+    def _may_retry(self, session: Upstream) -> bool:
+        return session.reused and not self._retried
+
+    def _living(self) -> Upstream:
+        if self._session is None:
+            raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST))
+        return self._session
+
+    def _give_back(self, *, keep: bool) -> None:
+        session, self._session = self._session, None
+        if session is not None and keep:
+            self.hop.release(session)
+        elif session is not None:
+            self.hop.discard(session)
+
+    def _failed(self, failure: NextHopFailure) -> NextHopFailure:
+        self._metrics.upstream_failures.labels(self.hop.name, failure.reason).inc()
+        self._give_back(keep=False)
+        return failure
+
+    # --- talking ---
+
+    async def _say(self, session: Upstream, commands: Commands) -> list[Reply]:
+        """Replies to the commands; ahead of them, on a session that does not know it yet, the transaction."""
+        wanted = commands(session)
+        if self._begun:
+            return await self._pipeline(session, wanted)
+        opening = [self._mail_command(session), *(_rcpt(path, session) for path in self._accepted)]
+        if session.needs_reset:
+            opening.insert(0, b"RSET\r\n")
+        replies = await self._pipeline(session, [*opening, *wanted])
+        opened, answers = replies[: len(opening)], replies[len(opening) :]
+        session.needs_reset = True
+        refused = next((answer for answer in opened if not answer.positive), None)
+        if refused is None:
+            self._begun = True
+            return answers
+        if self._accepted:  # accepted before, refused now: the client cannot be told any more
+            raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST))
+        return [refused] * len(wanted)
+
+    async def _pipeline(self, session: Upstream, commands: list[bytes]) -> list[Reply]:
+        """The replies to commands, sent at once where the next hop offers PIPELINING (RFC 2920)."""
+        if "PIPELINING" in session.offer:
+            replies = await session.exchange(b"".join(commands), len(commands), self._timeout)
+        else:
+            replies = [(await session.exchange(item, 1, self._timeout))[0] for item in commands]
+        if any(answer.code == 421 for answer in replies):
+            if self._may_retry(session):
+                raise _Stale
+            session.close()
+        return replies
+
+    def _mail_command(self, session: Upstream) -> bytes:
+        if self._mail.parameter("SMTPUTF8") is not None and "SMTPUTF8" not in session.offer:
+            raise Refusal(NEEDS_UTF8)
+        return _command(f"MAIL FROM:<{self._mail.address}>", self._mail.parameters, session)
+
+
+def _rcpt(path: Path, session: Upstream) -> bytes:
+    return _command(f"RCPT TO:<{path.address}>", path.parameters, session)
+
+
+def _command(start: str, parameters: tuple[str, ...], session: Upstream) -> bytes:
+    """A command line with those parameters, byte for byte, that the next hop understands."""
+    line = " ".join([start, *passable(parameters, session.offer)])
+    return line.encode("utf-8", "surrogateescape") + b"\r\n"

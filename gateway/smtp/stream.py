@@ -1,0 +1,202 @@
+"""One TCP connection, of a client or to a next hop: bytes in, bytes out, with deadlines.
+
+An `asyncio.Protocol`, not asyncio's streams: what is read lands in one buffer that the owner takes whole.
+A connection that ends never cancels whoever uses it; the user meets `ConnectionLost` at the next read, so a
+client that hangs up cannot interrupt an archive-and-relay that is under way. A half-closed client still
+gets its replies. One timer per worker (`Deadlines`) watches all connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import cast
+
+HIGH_WATER = 1 << 20  # octets unread at which reading pauses
+
+
+class ConnectionLost(Exception):
+    """The peer is gone, or will send no more."""
+
+
+class TimedOut(Exception):
+    """The peer let a deadline pass."""
+
+
+class LineTooLong(Exception):
+    """A line exceeded the limit; it has been skipped."""
+
+
+class Deadlines:
+    """One timer for all waits of a worker: a wait ends up to `interval` seconds after its deadline."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float = 0.25) -> None:
+        self.loop = loop
+        self._interval = interval
+        self._streams: set[Stream] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, stream: Stream) -> None:
+        self._streams.add(stream)
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._interval, self._sweep)
+
+    def forget(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for stream in list(self._streams):
+            stream.expire(now)
+        self._timer = self.loop.call_later(self._interval, self._sweep) if self._streams else None
+
+
+class Stream(asyncio.Protocol):
+    """A connection with a read buffer, at most one reader waiting, and write backpressure."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.buffer = bytearray()
+        self.lost = False  # nothing can be sent any more
+        self.eof = False  # nothing will come any more
+        self.transport: asyncio.Transport
+        self._deadlines = deadlines
+        self._loop = deadlines.loop
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._paused_reading = False
+        self._paused_writing = False
+        self._skipping = False
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class, only by interface
+        self._deadlines.watch(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if len(self.buffer) > HIGH_WATER and not self._paused_reading:
+            self._paused_reading = True
+            self.transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self.eof = True
+        self._wake()
+        # Keep the sending side open; TLS has no half-closed state.
+        return self.transport.get_extra_info("ssl_object") is None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.eof = self.lost = True
+        self._deadlines.forget(self)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._paused_writing = True
+
+    def resume_writing(self) -> None:
+        self._paused_writing = False
+        self._wake()
+
+    # --- reading ---
+
+    async def more(self, timeout: float) -> None:
+        """Wait for more octets than the buffer holds. Raises ConnectionLost, or TimedOut after `timeout` s."""
+        if self.eof:
+            raise ConnectionLost
+        if self._paused_reading:
+            self._paused_reading = False
+            self.transport.resume_reading()
+        size = len(self.buffer)
+        await self._wait(lambda: len(self.buffer) > size or self.eof, timeout)
+        if len(self.buffer) == size:
+            raise ConnectionLost
+
+    def take(self) -> bytearray:
+        """All octets that are there."""
+        taken, self.buffer = self.buffer, bytearray()
+        return taken
+
+    async def line(self, timeout: float, limit: int) -> bytes:
+        """The next line without its line end. Raises LineTooLong, ConnectionLost, TimedOut."""
+        while True:
+            end = self.buffer.find(b"\n")
+            if end >= 0:
+                line = bytes(self.buffer[:end]).removesuffix(b"\r")
+                del self.buffer[: end + 1]
+                if self._skipping or end > limit:
+                    self._skipping = False
+                    raise LineTooLong
+                return line
+            if len(self.buffer) > limit:
+                self._skipping = True
+                self.buffer.clear()
+            await self.more(timeout)
+
+    # --- writing ---
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Send octets; nothing happens on a lost connection."""
+        if not self.lost:
+            self.transport.write(data)
+
+    async def drained(self, timeout: float) -> None:
+        """Wait until the peer has taken enough of what was written. Raises ConnectionLost, TimedOut."""
+        if self._paused_writing and not self.lost:
+            await self._wait(lambda: not self._paused_writing or self.lost, timeout)
+        if self.lost:
+            raise ConnectionLost
+
+    def close(self) -> None:
+        """Send what is written, then close."""
+        if not self.lost:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is not sent yet is never sent."""
+        if not self.lost:
+            self.transport.abort()
+
+    # --- TLS ---
+
+    async def start_tls(
+        self, context: ssl.SSLContext, *, server_hostname: str | None, timeout: float
+    ) -> None:
+        """Go on under TLS (RFC 3207), as server where `server_hostname` is None.
+
+        What was received in plain text is dropped. Raises OSError or ssl.SSLError when the handshake
+        fails, ConnectionLost when the peer goes.
+        """
+        self.buffer.clear()
+        transport = await self._loop.start_tls(
+            self.transport,
+            self,
+            context,
+            server_side=server_hostname is None,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=timeout,
+        )
+        if transport is None or self.lost:
+            raise ConnectionLost
+        self.transport = transport
+
+    # --- waiting ---
+
+    def expire(self, now: float) -> None:
+        """Called by Deadlines: end a wait whose time is over."""
+        if self._waiter is not None and now >= self._deadline and not self._waiter.done():
+            self._waiter.set_exception(TimedOut())
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self, ready: Callable[[], bool], timeout: float) -> None:
+        self._deadline = self._loop.time() + timeout
+        while not ready():
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
