@@ -1,0 +1,274 @@
+"""`mailgw check`: is this installation fit to take mail? `mailgw directory check`: is the roster?
+
+Each line is ok, warning or error, and says what to do. Nothing is changed; next hops are greeted and
+left again. Exit 1 where there is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOption, fail
+from gateway.config import Config, ConfigError, Route, TlsMode, load
+from gateway.directory.coverage import coverage
+from gateway.directory.importer import Import, RosterError, read_roster
+from gateway.policy.groups import oversight
+from gateway.smtp.auth import Users
+from gateway.smtp.mx import MxResolver
+from gateway.smtp.reply import Refusal
+from gateway.smtp.stream import Deadlines
+from gateway.smtp.tls import ServerTls, certificate_expiry, client_context
+from gateway.smtp.upstream import NextHopFailure, Target, connect
+
+DEFAULT = Path("config/gateway.toml")
+CERTIFICATE_WARNING = timedelta(days=21)
+
+directory_app = typer.Typer(help="The roster: people, groups, and what is wrong with the files.")
+
+
+class Grade(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One result: what was looked at, how it is, and what to do about it."""
+
+    grade: Grade
+    subject: str
+    text: str
+
+
+def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
+    """Check configuration, certificates, next hops, DNS, directory and permissions."""
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        _report([Line(Grade.ERROR, "configuration", line) for line in str(error).splitlines()], json)
+        raise typer.Exit(BAD_CONFIG) from None
+    lines = [Line(Grade.OK, "configuration", f"{config} is valid")]
+    lines += [*_storage(settings), *_certificates(settings), *_users(settings), *_reload_sources(settings)]
+    lines += asyncio.run(_next_hops(settings))
+    lines += _directory(settings)
+    _report(lines, json)
+    raise typer.Exit(FOUND_WRONG if any(line.grade is Grade.ERROR for line in lines) else 0)
+
+
+def _report(lines: list[Line], json: bool) -> None:
+    colours = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.ERROR: "red"}
+    for line in lines:
+        if json:
+            row = {"grade": line.grade, "subject": line.subject, "text": line.text}
+            sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+        else:
+            grade = typer.style(f"{line.grade:8}", fg=colours[line.grade])
+            typer.echo(f"{grade} {line.subject}: {line.text}")
+
+
+# --- the machine ---------------------------------------------------------------------------------------
+
+
+def _storage(config: Config) -> Iterator[Line]:
+    path = config.storage.path
+    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        yield Line(
+            Grade.ERROR, "storage.path", f"{nearest} cannot be written; make it the service user's: chown it"
+        )
+        return
+    free = shutil.disk_usage(nearest).free
+    text = f"{path}: {free / 2**30:.1f} GiB free"
+    if free < config.storage.min_free:
+        yield Line(Grade.ERROR, "storage.min_free", f"{text}, less than storage.min_free; mail is deferred")
+    elif free < 10 * config.storage.min_free:
+        yield Line(Grade.WARNING, "storage.path", f"{text}; plan more space soon")
+    else:
+        yield Line(Grade.OK, "storage.path", text)
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO:
+        yield Line(
+            Grade.WARNING, "storage.path", f"{path} is open to every user of this machine; chmod 750 it"
+        )
+
+
+def _certificates(config: Config) -> Iterator[Line]:
+    if config.tls is None:
+        if any(listener.tls == TlsMode.OFF for listener in config.listener):
+            yield Line(
+                Grade.WARNING, "tls", "no certificate: clients send in plain text; add a [tls] section"
+            )
+        return
+    try:
+        ServerTls(config)
+        expiry = certificate_expiry(config.tls.certificate)
+    except ConfigError as error:
+        yield Line(Grade.ERROR, "tls", str(error))
+        return
+    left = expiry - datetime.now(UTC)
+    grade = Grade.ERROR if left < timedelta() else Grade.WARNING if left < CERTIFICATE_WARNING else Grade.OK
+    advice = "" if grade is Grade.OK else "; renew it, then send the service SIGHUP"
+    yield Line(grade, "tls.certificate", f"valid until {expiry:%Y-%m-%d}{advice}")
+    if stat.S_IMODE(config.tls.key.stat().st_mode) & (stat.S_IRWXO | stat.S_IWGRP):
+        yield Line(Grade.WARNING, "tls.key", f"{config.tls.key} is open to others; chmod 640 it")
+
+
+def _users(config: Config) -> Iterator[Line]:
+    if config.auth is None:
+        return
+    try:
+        Users.load(config.auth.users_file)
+    except ConfigError as error:
+        yield Line(Grade.ERROR, "auth.users_file", str(error))
+        return
+    if stat.S_IMODE(config.auth.users_file.stat().st_mode) & stat.S_IRWXO:
+        yield Line(Grade.WARNING, "auth.users_file", "is open to every user of this machine; chmod 640 it")
+    else:
+        yield Line(Grade.OK, "auth.users_file", "readable")
+
+
+def _reload_sources(config: Config) -> Iterator[Line]:
+    for index, route in enumerate(config.route):
+        try:
+            client_context(route)
+        except ConfigError as error:
+            yield Line(Grade.ERROR, f"route[{index}]", str(error))
+
+
+# --- the network ---------------------------------------------------------------------------------------
+
+
+async def _next_hops(config: Config) -> list[Line]:
+    deadlines = Deadlines(asyncio.get_running_loop())
+    lines = []
+    for index, route in enumerate(config.route):
+        subject = f"route[{index}] {route.name}"
+        if route.next_hop == "mx":
+            lines.append(await _dns(config, subject))
+            continue
+        for hop in route.next_hop:
+            target = Target(hop.host, hop.port, hop.host)
+            lines.append(await _greet(config, route, target, deadlines, subject))
+    return lines
+
+
+async def _greet(config: Config, route: Route, target: Target, deadlines: Deadlines, subject: str) -> Line:
+    try:
+        session = await connect(
+            target,
+            deadlines,
+            hostname=config.hostname,
+            context=client_context(route),
+            tls_required=route.tls == TlsMode.REQUIRED,
+            timeout=config.timeouts.connect,
+        )
+    except NextHopFailure as failure:
+        advice = {
+            "refused": "nothing listens there, or a firewall is in the way",
+            "timeout": "it does not answer in time; is a firewall in the way?",
+            "tls": "TLS cannot be agreed or the certificate is not trusted; see route.tls and route.ca_file",
+            "greeting": "it refuses this gateway; allow it there",
+        }.get(failure.reason, failure.reason)
+        return Line(Grade.ERROR, subject, f"{target}: {advice}")
+    except ConfigError as error:
+        return Line(Grade.ERROR, subject, str(error))
+    offer = session.offer
+    session.write(b"QUIT\r\n")
+    session.close()
+    missing = [keyword for keyword in ("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN") if keyword not in offer]
+    if missing:
+        text = f"{target} answers, but offers no {', '.join(missing)}; so the gateway does not either"
+        return Line(Grade.WARNING, subject, text)
+    return Line(Grade.OK, subject, f"{target} answers and offers {', '.join(offer.keywords)}")
+
+
+async def _dns(config: Config, subject: str) -> Line:
+    """Ask for the MX of the district itself: any answer, also "none", shows that DNS works."""
+    resolver = MxResolver(config.dns, config.hostname, random.Random())  # noqa: S311 -- no secret
+    domain = config.district.domains[0]
+    try:
+        hosts = await resolver.exchangers(domain)
+    except Refusal as refusal:
+        if refusal.reply.permanent:
+            return Line(Grade.WARNING, subject, f"DNS answers, but for {domain}: {refusal.reply.text}")
+        return Line(Grade.ERROR, subject, f"DNS does not answer for {domain}; see dns.servers")
+    return Line(Grade.OK, subject, f"DNS answers; mail for {domain} goes to {', '.join(hosts)}")
+
+
+# --- the roster ----------------------------------------------------------------------------------------
+
+
+def _read(config: Config) -> Import:
+    assert config.directory.path is not None
+    now = datetime.now(config.district.zone)
+    return read_roster(config.directory.path, config.district.domains, now=now, previous=None, max_shrink=1.0)
+
+
+def _directory(config: Config) -> Iterator[Line]:
+    if config.directory.path is None:
+        yield Line(
+            Grade.WARNING, "directory.path", "no roster: mail is relayed and archived, nothing is flagged"
+        )
+        return
+    try:
+        result = _read(config)
+    except RosterError as error:
+        yield Line(Grade.ERROR, "directory.path", str(error))
+        return
+    directory = result.directory
+    yield Line(
+        Grade.WARNING if result.problems else Grade.OK,
+        "directory",
+        f"{len(directory.people)} people, {len(directory.groups)} groups, version {directory.version}, "
+        f"{len(result.problems)} unusable rows" + ("; see mailgw directory check" if result.problems else ""),
+    )
+
+
+@directory_app.command("check")
+def directory_check(
+    config: ConfigOption = DEFAULT,
+    json: JsonOption = False,
+    path: Annotated[Path | None, typer.Option(help="Another roster than directory.path.")] = None,
+) -> None:
+    """Report every row that could not be used, and what the roster lacks for the rules."""
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        raise fail(str(error), BAD_CONFIG) from None
+    source = path or settings.directory.path
+    if source is None:
+        raise fail("directory.path: expected a roster; none is configured", BAD_CONFIG)
+    now = datetime.now(settings.district.zone)
+    try:
+        result = read_roster(source, settings.district.domains, now=now, previous=None, max_shrink=1.0)
+    except RosterError as error:
+        raise fail(str(error)) from None
+    lines = [
+        Line(Grade.WARNING, f"{problem.file}:{problem.line}", f"{problem.field}: {problem.why}")
+        for problem in result.problems
+    ]
+    today = now.date()
+    lines += [
+        Line(Grade.WARNING, item.code, item.text)
+        for item in coverage(
+            result.directory,
+            lambda group: oversight(result.directory, group, settings.policy, today).people,
+        )
+    ]
+    counts = ", ".join(f"{count} {name}" for name, count in result.counts.items())
+    lines.append(Line(Grade.OK, "directory", f"version {result.directory.version}: {counts}"))
+    _report(lines, json)

@@ -1,0 +1,35 @@
+"""`mailgw`: every command is in a module beside this one; here they are only gathered."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import check, demo, password, search, serve
+from gateway.cli.options import BAD_CONFIG, fail
+from gateway.config import ConfigError
+
+app = typer.Typer(
+    name="mailgw",
+    help="District Mail Gateway: relays a school district's mail, archives it, flags what policy forbids.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(check.check)
+app.add_typer(check.directory_app, name="directory", no_args_is_help=True)
+app.command()(search.search)
+app.command()(search.show)
+app.command()(search.findings)
+app.command()(search.verify)
+app.command()(search.reindex)
+app.command("hash-password")(password.hash_password)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app()
+    except ConfigError as error:
+        raise SystemExit(fail(str(error), BAD_CONFIG).exit_code) from None

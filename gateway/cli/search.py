@@ -1,0 +1,215 @@
+"""`mailgw search`, `show`, `findings`, `reindex`, `verify`: reading what was kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.progress import Progress
+from sqlalchemy import Connection
+
+from gateway.archive import ArchiveDamaged, Reader
+from gateway.archive import verify as verify_archive
+from gateway.catalog import queries
+from gateway.catalog.grammar import Field, QueryError, Value, parse
+from gateway.catalog.reader import Catalog, CatalogUnavailableError
+from gateway.cli.options import ConfigOption, JsonOption, fail, load_config
+from gateway.config import Config
+from gateway.service.follower import new_follower
+from gateway.telemetry import logs
+from gateway.telemetry.metrics import Metrics
+
+DEFAULT = Path("config/gateway.toml")
+
+
+def search(
+    query: Annotated[
+        list[str] | None, typer.Argument(help="Such as: from:smith after:2026-11-01 rule:coach")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Results of this page.")] = 50,
+    before: Annotated[int | None, typer.Option(help="The cursor that the page before ended with.")] = None,
+    config: ConfigOption = DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """Find archived messages by sender, recipient, date, subject word, rule or outcome."""
+    settings = load_config(config)
+    try:
+        wanted = parse(" ".join(query or []))
+    except QueryError as error:
+        raise fail(str(error)) from None
+    with _catalog(settings) as connection:
+        answer = queries.search(
+            connection,
+            wanted,
+            zone=settings.district.zone,
+            last_seq=Reader(settings.storage.archive).last_seq(),
+            limit=limit,
+            before=before,
+        )
+    for row in answer.rows:
+        if json:
+            _print_json(row)
+        else:
+            to = ", ".join(row["to"][:3]) + (f" and {len(row['to']) - 3} more" if len(row["to"]) > 3 else "")
+            flags = f"  [{', '.join(row['rules'])}]" if row["rules"] else ""
+            typer.echo(f"{row['received'][:19]}  {row['outcome'] or 'unknown':9} {row['id']}{flags}")
+            typer.echo(f"    {row['from'] or row['mail_from'] or '<>'} -> {to}: {row['subject']}")
+    known = answer.coverage
+    typer.echo(
+        f"{known.hits} found; indexed up to {known.indexed} of {known.last} entries, {known.lag} behind, "
+        f"{known.unindexed} findable by envelope only"
+        + (f"; more with --before {answer.cursor}" if answer.cursor else ""),
+        err=True,
+    )
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Archive id, sequence number or Message-ID.")],
+    raw: Annotated[bool, typer.Option("--raw", help="The message's bytes as they were received.")] = False,
+    config: ConfigOption = DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """Show one archived message: envelope, people, findings, what became of it; or its very bytes."""
+    settings = load_config(config)
+    reader = Reader(settings.storage.archive)
+    with _catalog(settings) as connection:
+        found = queries.message(connection, name)
+    entry = reader.entry(found["seq"]) if found else reader.get(name) if _is_uuid(name) else None
+    if entry is None:
+        raise fail(f"{name}: no such message; `mailgw search` shows the ids")
+    if raw:
+        try:
+            sys.stdout.buffer.write(reader.raw(entry.seq))
+        except ArchiveDamaged as error:
+            raise fail(str(error)) from None
+        return
+    envelope = entry.document.get("envelope", {})
+    facts = {**(found or {"id": entry.id, "seq": entry.seq}), "volume": entry.volume, "envelope": envelope}
+    if json:
+        _print_json(facts)
+    else:
+        _print_tree(facts)
+
+
+def findings(
+    rule: Annotated[
+        str | None, typer.Option(help="A rule, such as coach/one-to-one, or a family: coach.")
+    ] = None,
+    severity: Annotated[str | None, typer.Option(help="violation, advisory or notice.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="First day.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day.")] = None,
+    author: Annotated[str | None, typer.Option(help="Person id, address or words of a name.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    config: ConfigOption = DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """List what the rules found, newest first, each with who, why and how sure."""
+    settings = load_config(config)
+    wanted = queries.FindingFilter(
+        rule=_value("rule", rule),
+        severity=_value("severity", severity),
+        since=_midnight(since, settings, "--since"),
+        until=_midnight(until, settings, "--until", days=1),
+        author=author,
+    )
+    with _catalog(settings) as connection:
+        for row in queries.findings(connection, wanted, limit=limit):
+            if json:
+                _print_json(row)
+            else:
+                typer.echo(
+                    f"{row['detected_at'][:19]}  {row['severity']} {row['rule']} ({row['confidence']})"
+                )
+                typer.echo(f"    {row['explanation']}")
+                typer.echo(f"    message {row['archive_id']}, action {row['action']}, {row['status']}")
+
+
+def reindex(config: ConfigOption = DEFAULT) -> None:
+    """Build the catalog anew from the archive; the old one serves until the new one is whole."""
+    settings = load_config(config)
+    logs.configure("warning", process="reindex")
+    follower = new_follower(settings, Metrics())
+    quiet = not sys.stderr.isatty()
+    with Progress(transient=True, disable=quiet) as progress:
+        bar = progress.add_task("Reading the archive", total=None)
+        mark = follower.rebuild(lambda done, of: progress.update(bar, completed=done, total=of))
+    typer.echo(f"catalog rebuilt: {mark.position if mark else 0} entries", err=True)
+
+
+def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
+    """Check every archived entry: no gap in the sequence, every message's SHA-256. Exit 1 if not so."""
+    settings = load_config(config)
+    problems = 0
+    for problem in verify_archive(settings.storage.archive):
+        problems += 1
+        if json:
+            _print_json({"volume": problem.volume, "seq": problem.seq, "problem": problem.text})
+        else:
+            typer.echo(f"{problem.volume}: entry {problem.seq}: {problem.text}")
+    typer.echo(f"{Reader(settings.storage.archive).last_seq()} entries, {problems} problems", err=True)
+    raise typer.Exit(1 if problems else 0)
+
+
+# --- shared -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _catalog(settings: Config) -> Iterator[Connection]:
+    catalog = Catalog(settings.storage.catalog)
+    try:
+        with catalog.connect() as connection:
+            yield connection
+    except CatalogUnavailableError as error:
+        raise fail(str(error)) from None
+    finally:
+        catalog.close()
+
+
+def _print_json(row: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(row, default=str) + b"\n")
+
+
+def _print_tree(value: Any, indent: str = "") -> None:
+    """A person's view of a JSON object: a key a line, lists and objects indented."""
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            typer.echo(f"{indent}{key}:")
+            _print_tree(item, indent + "    ")
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            for number, each in enumerate(item, 1):
+                typer.echo(f"{indent}{key} {number}:")
+                _print_tree(each, indent + "    ")
+        elif item not in (None, "", [], {}):
+            typer.echo(f"{indent}{key}: {', '.join(map(str, item)) if isinstance(item, list) else item}")
+
+
+def _is_uuid(text: str) -> bool:
+    return len(text) == 36 and text.count("-") == 4
+
+
+def _value(field: str, text: str | None) -> Value | None:
+    """An option's value as the query language reads it."""
+    if text is None:
+        return None
+    try:
+        (node,) = parse(f'{field}:"{text}"').nodes
+    except (QueryError, ValueError) as error:
+        raise fail(f"--{field} {text}: {error}", 2) from None
+    assert isinstance(node, Field)
+    return node.value
+
+
+def _midnight(text: str | None, settings: Config, option: str, days: int = 0) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text) + timedelta(days=days)
+    except ValueError:
+        raise fail(f"{option} {text}: expected a day as YYYY-MM-DD", 2) from None
+    return datetime.combine(day, time(), settings.district.zone)

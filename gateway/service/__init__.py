@@ -1,0 +1,1 @@
+"""The composition root: which processes run, and how their parts are wired."""

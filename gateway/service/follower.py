@@ -1,0 +1,94 @@
+"""The indexer's process: follows the archive into the catalog, and judges again what could not be judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.archive import Reader
+from gateway.config import Config
+from gateway.indexer.follower import Follower
+from gateway.indexer.process import run
+from gateway.message.content import content_id
+from gateway.message.envelope import Envelope
+from gateway.message.reading import read_message
+from gateway.policy.model import Transaction
+from gateway.service.channel import Parent
+from gateway.service.judge import Judge
+from gateway.service.process import Signals
+from gateway.telemetry.metrics import Metrics
+
+
+class IndexerMetrics:
+    """Counts what the indexer does."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def indexed(self, kind: str, entries: int) -> None:
+        self._metrics.indexer_entries.labels(kind).inc(entries)
+
+    def failed(self, where: str) -> None:
+        self._metrics.indexer_errors.inc()
+
+    def lag(self, entries: int, seconds: float) -> None:
+        self._metrics.indexer_lag_entries.set(entries)
+        self._metrics.indexer_lag_seconds.set(seconds)
+
+
+class JudgeAgain:
+    """Judges stored messages by today's rules and directory; the roster is read when first needed."""
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        self._judge = Judge(config, metrics)
+        self._started = False
+
+    def __call__(self, envelope: Envelope, raw: bytes) -> Mapping[str, Any]:
+        if not self._started:
+            self._judge.start()
+            self._started = True
+        reading = read_message(raw)
+        verdict = self._judge(
+            Transaction(
+                reading=reading,
+                mail_from=envelope.mail_from,
+                recipients=tuple(recipient.address for recipient in envelope.recipients),
+                received=envelope.received,
+                content_id=content_id(reading, raw),
+            )
+        )
+        return verdict.to_json()
+
+
+def new_follower(config: Config, metrics: Metrics) -> Follower:
+    """A follower of this installation's archive."""
+    return Follower(
+        Reader(config.storage.archive),
+        config.storage.catalog,
+        observer=IndexerMetrics(metrics),
+        judge=JudgeAgain(config, metrics),
+    )
+
+
+async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metrics) -> int:
+    """Follow the archive until told to stop; the exit code."""
+
+    async def reload() -> None:
+        structlog.get_logger().info("reload_ignored", reason="the indexer reads the roster when it needs it")
+
+    signals = Signals(reload)
+    flushing = asyncio.create_task(metrics.keep_flushed())
+    following = asyncio.create_task(run(new_follower(config, metrics), stop=signals.stop))
+    parent.ready()
+    await signals.wait(parent)
+    signals.stop.set()
+    await following
+    flushing.cancel()
+    with suppress(asyncio.CancelledError):
+        await flushing
+    return 0

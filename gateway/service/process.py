@@ -1,0 +1,53 @@
+"""What every process of the service does alike: logs, loop, signals, and an end in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from gateway.service.channel import Parent
+
+
+class Signals:
+    """SIGTERM and SIGINT set `stop`; SIGHUP runs `on_reload`; the supervisor's end is a SIGTERM too."""
+
+    def __init__(self, on_reload: Callable[[], Awaitable[None]]) -> None:
+        self.stop = asyncio.Event()
+        self._on_reload = on_reload
+        self._reloading: asyncio.Task[None] | None = None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload_safely())
+
+    async def _reload_safely(self) -> None:
+        try:
+            await self._on_reload()
+        except Exception:
+            structlog.get_logger().exception("reload_failed")
+
+    async def wait(self, parent: Parent) -> None:
+        """Until the process is to stop."""
+        gone = asyncio.create_task(parent.gone())
+        stopped = asyncio.create_task(self.stop.wait())
+        await asyncio.wait((gone, stopped), return_when=asyncio.FIRST_COMPLETED)
+        for task in (gone, stopped):
+            task.cancel()
+
+
+def run(main: Awaitable[int]) -> int:
+    """Run a process's main coroutine on uvloop to its exit code."""
+
+    async def whole() -> int:
+        return await main
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(whole())

@@ -1,0 +1,121 @@
+"""An SMTP worker: listeners, sessions, judge and archive of one process.
+
+It serves until SIGTERM or the end of its supervisor, then drains: no new connections, running
+transactions end, and what is past its final dot is always finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from gateway.archive.archive import Archive
+from gateway.config import Config, ConfigError
+from gateway.policy.rules.table import RULES
+from gateway.service.channel import Parent
+from gateway.service.judge import Judge
+from gateway.service.process import Signals
+from gateway.service.sockets import Bound
+from gateway.smtp import delivery
+from gateway.smtp.auth import Users
+from gateway.smtp.context import Context
+from gateway.smtp.delivery import Appender, Delivery
+from gateway.smtp.limits import Connections, InFlight
+from gateway.smtp.nexthop import NextHops
+from gateway.smtp.server import Server
+from gateway.smtp.stream import Deadlines
+from gateway.smtp.tls import ServerTls
+from gateway.telemetry.metrics import Metrics
+
+
+class CommitMetrics:
+    """Counts what the archive does."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def committed(self, entries: int, seconds: float) -> None:
+        self._metrics.archive_commit_entries.observe(entries)
+        self._metrics.archive_commit_seconds.observe(seconds)
+
+    def failed(self, reason: str) -> None:
+        self._metrics.archive_failures.labels(reason).inc()
+
+
+async def serve(
+    config: Config, path: Path | None, sockets: list[Bound], parent: Parent, metrics: Metrics
+) -> int:
+    """Serve SMTP on bound sockets until told to stop; the exit code. `path` is read again at SIGHUP."""
+    log = structlog.get_logger()
+    metrics.declare(
+        listeners=[listener.name for listener in config.listener],
+        routes=[route.name for route in config.route],
+        rules=[rule.id for rule in RULES],
+    )
+    judge = Judge(config, metrics)
+    await asyncio.to_thread(judge.start)
+    archive = Archive(
+        config.storage.archive,
+        compression_level=config.archive.compression_level,
+        min_free=config.storage.min_free,
+        observer=CommitMetrics(metrics),
+    )
+    context = build_context(config, metrics, archive, judge)
+    server = Server(context)
+    listeners = {listener.name: listener for listener in config.listener}
+    for name, bound in sockets:
+        await server.listen(listeners[name], bound)
+
+    async def reload() -> None:
+        await judge.reload(path)
+        try:
+            context.tls.reload()
+            context.users = load_users(config)
+        except ConfigError as error:
+            log.error("reload_refused", problems=str(error).splitlines())
+
+    signals = Signals(reload)
+    tasks = [asyncio.create_task(metrics.keep_flushed()), asyncio.create_task(judge.follow())]
+    parent.ready()
+    log.info("serving", listeners=sorted(listeners))
+    await signals.wait(parent)
+    log.info("draining")
+    await server.close(config.timeouts.drain)
+    await asyncio.to_thread(archive.close)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    log.info("stopped")
+    return 0
+
+
+def load_users(config: Config) -> Users:
+    """Who may sign in. Raises ConfigError naming file and line."""
+    return Users.load(config.auth.users_file) if config.auth else Users({})
+
+
+def build_context(
+    config: Config, metrics: Metrics, archive: Appender, judge: delivery.Judge, *, sweep: float = 0.25
+) -> Context:
+    """The parts of a worker, wired. `sweep`: seconds between looks at deadlines. Raises ConfigError."""
+    deadlines = Deadlines(asyncio.get_running_loop(), sweep)
+    names = [listener.name for listener in config.listener]
+    return Context(
+        config=config,
+        metrics=metrics,
+        deadlines=deadlines,
+        next_hops=NextHops(config, deadlines, metrics, random.Random()),  # noqa: S311 -- load spreading only
+        delivery=Delivery(config, archive, judge, metrics),
+        tls=ServerTls(config),
+        users=load_users(config),
+        connections=Connections(config.limits),
+        in_flight=InFlight(config.limits, metrics),
+        command_seconds=metrics.phase_seconds.labels("command"),
+        received_bytes={name: metrics.received_bytes.labels(name) for name in names},
+        message_size={name: metrics.message_size_bytes.labels(name) for name in names},
+    )
