@@ -1,0 +1,194 @@
+"""The catalog's tables: a projection of the archive, valid for SQLite and PostgreSQL.
+
+Nothing in `PROJECTION` is a source of truth: a rebuild drops it all. Tables for what people decide will
+get metadata of their own, so that a rebuild cannot touch them. A change to any table here raises
+`SCHEMA_VERSION`; the indexer then rebuilds by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+SCHEMA_VERSION = 1
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, aware.
+
+    SQLite has no such type: there it is ISO 8601 text in UTC with microseconds, which sorts as time does
+    and which people can read in the file.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text in SQLite, `timestamp with time zone` elsewhere."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(32))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """To the database. Raises ValueError for a naive time: it could mean any."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("expected an aware datetime")
+        moment = value.astimezone(UTC)
+        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+# SQLite makes a column its row id only where the type is called INTEGER.
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+_Json = JSON(none_as_null=True)
+
+PROJECTION = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+messages = Table(
+    "messages",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, index=True),
+    Column("received", Moment, nullable=False, index=True),
+    Column("listener", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("client_address", Text, nullable=False),
+    Column("mail_from", Text, nullable=False),
+    Column("message_id", Text, index=True),  # the header's, without brackets
+    Column("subject", Text, nullable=False),
+    Column("subject_words", Text, nullable=False),
+    Column("date", Moment),
+    Column("from_display", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),
+    Column("header_size", Integer),
+    Column("received_count", Integer),
+    Column("in_reply_to", _Json, nullable=False),
+    Column("auto_submitted", Text),
+    Column("list_id", Text),
+    Column("privacy_matter", Text),
+    Column("attachments", _Json, nullable=False),
+    Column("attachment_count", Integer, nullable=False),
+    Column("defects", _Json, nullable=False),
+    Column("defect_count", Integer, nullable=False),
+    Column("indexed", Boolean, nullable=False),  # false: catalogued by its envelope only
+    Column("action", Text),  # the verdict's
+    Column("not_judged", Text),
+    Column("route", Text, nullable=False),
+    Column("next_hop", Text, nullable=False),
+    Column("outcome", Text),  # of the last event; null: none yet
+    Column("reply", Text),
+    Column("outcome_at", Moment),
+    Column("attempts", Integer, nullable=False),
+    Index(None, "outcome", "seq"),
+)
+
+participants = Table(
+    "participants",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # order within the message
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("canonical", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("words", Text, nullable=False),  # of the name and the local part
+    Index(None, "canonical", "seq"),
+    Index(None, "domain", "seq"),
+    sqlite_with_rowid=False,  # kept in the order of the key: one message's rows lie together
+)
+
+findings = Table(
+    "findings",
+    PROJECTION,
+    Column("id", Text, primary_key=True),
+    Column("rule", Text, nullable=False, index=True),
+    Column("severity", Text, nullable=False),
+    Column("confidence", Text, nullable=False),
+    Column("seq", _Sequence, nullable=False),  # the first transaction that showed it
+    Column("archive_id", Text, nullable=False),
+    Column("message_id", Text),
+    Column("author", _Json, nullable=False),
+    Column("author_id", Text, index=True),
+    Column("author_canonical", Text, nullable=False, index=True),
+    Column("author_words", Text, nullable=False),
+    Column("people", _Json, nullable=False),
+    Column("groups", _Json, nullable=False),
+    Column("marks", _Json, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("detected_at", Moment, nullable=False, index=True),
+    Column("directory_version", Text, nullable=False),
+    Column("rules_version", Text, nullable=False),
+    Column("revised_seq", _Sequence, nullable=False),  # the last transaction that revised it
+    Column("messages", Integer, nullable=False),  # how many transactions showed it
+)
+
+finding_messages = Table(
+    "finding_messages",
+    PROJECTION,
+    Column("finding_id", Text, primary_key=True),
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Index(None, "seq"),
+)
+
+events = Table(
+    "events",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("message_id", Text, nullable=False, index=True),  # the archive's id, messages.id
+    Column("kind", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    Column("next_hop", Text, nullable=False),
+    Column("seconds", Float),
+    Column("received", Moment, nullable=False),
+)
+
+pending_judgement = Table(
+    "pending_judgement",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("errors", _Json, nullable=False),  # rules that failed
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt", Moment, nullable=False, index=True),
+)
+
+watermark = Table(
+    "watermark",
+    PROJECTION,
+    Column("name", Text, primary_key=True),  # always "archive"
+    Column("position", BigInteger, nullable=False),  # the last entry that is in the catalog
+    Column("entry_id", Text, nullable=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("unindexed", BigInteger, nullable=False),  # messages catalogued by their envelope only
+)

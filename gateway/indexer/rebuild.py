@@ -1,0 +1,67 @@
+"""A new catalog from the whole archive, swapped in when it is done (`mailgw reindex`).
+
+Promises: readers and a running indexer go on with the old catalog until the new one is whole, and see
+the new one from their next question on; a rebuild that fails or is stopped leaves the old one in place.
+
+Fails with RebuildRunningError, whatever the archive raises, OSError and sqlalchemy.exc.DBAPIError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.catalog.files import CatalogFiles
+from gateway.catalog.rows import Watermark
+from gateway.catalog.sqlite import open_writer, seal
+from gateway.catalog.store import Store
+from gateway.indexer.batch import Surroundings, take
+
+Progress = Callable[[int, int], None]  # entries done, entries in all
+_ROUNDS = 10  # how often to go for what arrived meanwhile, before leaving the rest to the follower
+
+
+def rebuild(files: CatalogFiles, around: Surroundings, progress: Progress) -> Watermark | None:
+    """Build a new catalog and make it the current one; its watermark, or None if it was stopped."""
+    with files.rebuilding() as path:
+        store = Store(open_writer(path, durable=False))
+        try:
+            mark = _fill(store, around, progress)
+            if mark is None:
+                return None
+            seal(store.engine, path)
+        finally:
+            store.close()
+        files.swap(path)
+        return mark
+
+
+def _fill(store: Store, around: Surroundings, progress: Progress) -> Watermark | None:
+    mark = store.prepare()
+    for _ in range(_ROUNDS):
+        target = around.source.last_seq()
+        progress(mark.position, target)
+        while mark.position < target:
+            if around.should_stop():
+                return None
+            done = take(store, mark, around)
+            if not done.entries:
+                return mark  # the archive has less than it said; the follower will see
+            mark = done.mark
+            progress(mark.position, max(target, mark.position))
+        if mark.position >= around.source.last_seq():
+            break
+    return mark
+
+
+def create_empty(files: CatalogFiles) -> None:
+    """Make the first catalog, empty, for the follower to fill while people can already read it."""
+    with files.rebuilding(wait=True) as path:
+        if files.current() is not None:
+            return  # somebody else was quicker
+        store = Store(open_writer(path))
+        try:
+            store.prepare()
+            seal(store.engine, path)
+        finally:
+            store.close()
+        files.swap(path)

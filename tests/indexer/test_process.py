@@ -1,0 +1,116 @@
+"""The process: goes on whatever happens, ends when told."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.indexer.follower import Follower
+from gateway.indexer.process import Pace, run
+
+Dump = Callable[[Path], dict[str, list[tuple[Any, ...]]]]
+QUICK = Pace(busy=0.001, idle=0.002, trouble=0.004)
+
+
+async def test_it_follows_until_told_to_stop(
+    follower: Follower, archive: Any, dump: Dump, tmp_path: Path
+) -> None:
+    archive.message()
+    stop, looks = asyncio.Event(), 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks in (2, 4):
+            archive.event(archive.message())
+        if looks == 8:
+            stop.set()
+
+    await run(follower, stop=stop, pace=QUICK, niceness=0, on_step=look)
+    assert looks == 8
+    assert len(dump(tmp_path / "catalog")["messages"]) == 3
+    assert len(dump(tmp_path / "catalog")["events"]) == 2
+
+
+async def test_trouble_is_told_and_tried_again(
+    follower: Follower,
+    archive: Any,
+    watcher: Any,
+    logged: list[Any],
+    dump: Dump,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive.message()
+    archive.trouble = OSError("not mounted")
+    stop = asyncio.Event()
+
+    def mend(where: str) -> None:
+        watcher.failures.append(where)
+        if len(watcher.failures) == 3:
+            archive.trouble = None
+
+    monkeypatch.setattr(watcher, "failed", mend)
+    await run(follower, stop=stop, observer=watcher, pace=QUICK, niceness=0, on_step=stop.set)
+    assert watcher.failures == ["step"] * 3
+    told = [line for line in logged if line["event"] == "indexer cannot go on"]
+    assert [(line["error"], line["reason"]) for line in told] == [("OSError", "not mounted")] * 3
+    assert len(dump(tmp_path / "catalog")["messages"]) == 1
+
+
+async def test_judging_waits_until_there_is_nothing_else(
+    archive: Any, dump: Dump, tmp_path: Path, logged: list[Any]
+) -> None:
+    archive.message(verdict=None)
+    stop = asyncio.Event()
+
+    def judge(_envelope: Any, _raw: bytes) -> Any:
+        stop.set()
+        return archive.verdict(archive.finding())
+
+    follower = Follower(archive, tmp_path / "catalog", judge=judge)
+    await run(follower, stop=stop, pace=QUICK, niceness=0)
+    assert [row[0] for row in dump(tmp_path / "catalog")["findings"]] == ["f1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(archive: Any, dump: Dump, tmp_path: Path, number: int) -> None:
+    archive.event(archive.message())
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    child = context.Process(target=_serve, args=(archive, tmp_path, ready))
+    child.start()
+    assert ready.wait(60)
+    assert child.pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == 19
+    os.kill(child.pid, number)
+    child.join(60)
+    assert child.exitcode == 0
+    assert len(dump(tmp_path)["events"]) == 1
+
+
+def _serve(archive: Any, folder: Path, ready: Any) -> None:
+    asyncio.run(run(Follower(archive, folder), on_step=ready.set))
+
+
+async def test_it_looks_seldom_when_there_is_nothing(follower: Follower) -> None:
+    """Two looks a second when idle: seen by the pauses, which double."""
+    stop, moments = asyncio.Event(), list[float]()
+
+    def look() -> None:
+        moments.append(time.monotonic())
+        if len(moments) == 5:
+            stop.set()
+
+    await run(follower, stop=stop, pace=Pace(busy=0.01, idle=0.04), niceness=0, on_step=look)
+    pauses = [later - earlier for earlier, later in pairwise(moments)]
+    assert all(pause >= least for pause, least in zip(pauses, [0.02, 0.04, 0.04, 0.04], strict=True))
