@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ import typer
 from rich.progress import Progress
 from sqlalchemy import Connection
 
-from gateway.archive import ArchiveDamaged, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
 from gateway.archive import verify as verify_archive
 from gateway.catalog import queries
+from gateway.catalog.files import RebuildRunningError
 from gateway.catalog.grammar import Field, QueryError, Value, parse
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config
@@ -58,7 +60,7 @@ def search(
         else:
             to = ", ".join(row["to"][:3]) + (f" and {len(row['to']) - 3} more" if len(row["to"]) > 3 else "")
             flags = f"  [{', '.join(row['rules'])}]" if row["rules"] else ""
-            typer.echo(f"{row['received'][:19]}  {row['outcome'] or 'unknown':9} {row['id']}{flags}")
+            typer.echo(f"{row['received'][:19]}  {row['outcome'] or 'pending':9} {row['id']}{flags}")
             typer.echo(f"    {row['from'] or row['mail_from'] or '<>'} -> {to}: {row['subject']}")
     known = answer.coverage
     typer.echo(
@@ -136,9 +138,12 @@ def reindex(config: ConfigOption = DEFAULT) -> None:
     logs.configure("warning", process="reindex")
     follower = new_follower(settings, Metrics())
     quiet = not sys.stderr.isatty()
-    with Progress(transient=True, disable=quiet) as progress:
-        bar = progress.add_task("Reading the archive", total=None)
-        mark = follower.rebuild(lambda done, of: progress.update(bar, completed=done, total=of))
+    try:
+        with Progress(transient=True, disable=quiet) as progress:
+            bar = progress.add_task("Reading the archive", total=None)
+            mark = follower.rebuild(lambda done, of: progress.update(bar, completed=done, total=of))
+    except (RebuildRunningError, ArchiveUnavailable, OSError) as error:
+        raise fail(str(error)) from None
     typer.echo(f"catalog rebuilt: {mark.position if mark else 0} entries", err=True)
 
 
@@ -149,9 +154,10 @@ def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     for problem in verify_archive(settings.storage.archive):
         problems += 1
         if json:
-            _print_json({"volume": problem.volume, "seq": problem.seq, "problem": problem.text})
+            _print_json(asdict(problem))
         else:
-            typer.echo(f"{problem.volume}: entry {problem.seq}: {problem.text}")
+            place = problem.volume if problem.seq is None else f"{problem.volume}: entry {problem.seq}"
+            typer.echo(f"{place}: {problem.kind}: {problem.text}")
     typer.echo(f"{Reader(settings.storage.archive).last_seq()} entries, {problems} problems", err=True)
     raise typer.Exit(1 if problems else 0)
 

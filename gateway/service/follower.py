@@ -34,7 +34,7 @@ class IndexerMetrics:
         self._metrics.indexer_entries.labels(kind).inc(entries)
 
     def failed(self, where: str) -> None:
-        self._metrics.indexer_errors.inc()
+        self._metrics.indexer_errors.labels(where).inc()
 
     def lag(self, entries: int, seconds: float) -> None:
         self._metrics.indexer_lag_entries.set(entries)
@@ -42,16 +42,13 @@ class IndexerMetrics:
 
 
 class JudgeAgain:
-    """Judges stored messages by today's rules and directory; the roster is read when first needed."""
+    """Judges stored messages by today's rules and directory; the roster is read when it is needed."""
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self._judge = Judge(config, metrics)
-        self._started = False
 
     def __call__(self, envelope: Envelope, raw: bytes) -> Mapping[str, Any]:
-        if not self._started:
-            self._judge.start()
-            self._started = True
+        self._judge.refresh()
         reading = read_message(raw)
         verdict = self._judge(
             Transaction(
@@ -83,7 +80,8 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
 
     signals = Signals(reload)
     flushing = asyncio.create_task(metrics.keep_flushed())
-    following = asyncio.create_task(run(new_follower(config, metrics), stop=signals.stop))
+    follower = new_follower(config, metrics)
+    following = asyncio.create_task(run(follower, stop=signals.stop, observer=IndexerMetrics(metrics)))
     parent.ready()
     await signals.wait(parent)
     signals.stop.set()

@@ -44,11 +44,15 @@ class Judge:
     def __call__(self, transaction: Transaction) -> Verdict:
         return self._engine.judge(transaction, self._watched.directory)
 
+    def refresh(self) -> None:
+        """Read the roster where it has changed since it was last read."""
+        self._read(self._watched.reload_if_changed)
+
     async def follow(self) -> None:
         """Look for a changed roster for ever."""
         while True:
             await asyncio.sleep(self._config.directory.poll)
-            await asyncio.to_thread(self._read, self._watched.reload_if_changed)
+            await asyncio.to_thread(self.refresh)
 
     async def reload(self, path: Path | None) -> None:
         """Read the roster, and the rules in the configuration file, again (SIGHUP)."""

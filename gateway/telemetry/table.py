@@ -142,7 +142,11 @@ TABLE: tuple[Series, ...] = (
     _gauge("indexer_lag_entries", Over.MAX, "Archive entries that the indexer has not read yet."),
     _gauge("indexer_lag_seconds", Over.MAX, "Age of the oldest archive entry not indexed yet."),
     _counter("indexer_entries", "Archive entries indexed.", kind=("message", "event")),
-    _counter("indexer_errors", "Archive entries indexed by their envelope only, for an error in them."),
+    _counter(
+        "indexer_errors",
+        "What went wrong while indexing, by where.",
+        where=("entry", "gap", "judge", "step"),
+    ),
     # --- directory
     _gauge("directory_people", Over.LATEST, "People in the directory in use."),
     _gauge("directory_groups", Over.LATEST, "Groups in the directory in use."),
