@@ -13,6 +13,7 @@ import ipaddress
 import os
 import re
 import tomllib
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -353,7 +354,7 @@ class Exemption(Section):
     addresses: tuple[str, ...] = Field((), description="E-mail addresses.")
     domains: tuple[Domain, ...] = Field((), description="Domains with their subdomains.")
     reason: str = Field(min_length=3, description="Why; shown to whoever asks.")
-    expires: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Last day, YYYY-MM-DD.")
+    expires: date = Field(description="Last day, YYYY-MM-DD.")
 
 
 class RuleSettings(Section):

@@ -26,6 +26,7 @@ from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOptio
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.coverage import coverage
 from gateway.directory.importer import Import, RosterError, read_roster
+from gateway.policy.check import problems
 from gateway.policy.groups import oversight
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
@@ -236,6 +237,8 @@ def _directory(config: Config) -> Iterator[Line]:
         f"{len(directory.people)} people, {len(directory.groups)} groups, version {directory.version}, "
         f"{len(result.problems)} unusable rows" + ("; see mailgw directory check" if result.problems else ""),
     )
+    today = datetime.now(config.district.zone).date()
+    yield from (Line(Grade.WARNING, "policy", text) for text in problems(config.policy, directory, today))
 
 
 @directory_app.command("check")

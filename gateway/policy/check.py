@@ -1,0 +1,50 @@
+"""Settings of the policy that do not fit the rules or the roster, in words for whoever edits them.
+
+For `mailgw check`. Nothing here stops mail: a setting that names nobody has no effect, and that is what is
+told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from gateway.config import Policy
+from gateway.directory.snapshot import Directory
+from gateway.policy.capacity import is_staff
+from gateway.policy.groups import resolve_person
+from gateway.policy.rules.table import RULES
+
+
+def problems(settings: Policy, directory: Directory, today: date) -> tuple[str, ...]:
+    """Each problem as "key: what is wrong; what was expected"."""
+    return (*_rules(settings, directory, today), *_administrators(settings, directory, today))
+
+
+def _rules(settings: Policy, directory: Directory, today: date) -> Iterator[str]:
+    known = {rule.id for rule in RULES}
+    for rule_id, chosen in settings.rules.items():
+        key = f'policy.rules."{rule_id}"'
+        if rule_id not in known:
+            yield f"{key}: no such rule; expected one of {', '.join(sorted(known))}"
+        for index, exemption in enumerate(chosen.exemptions):
+            where = f"{key}.exemptions[{index}]"
+            if exemption.expires < today:
+                yield f"{where}: expired on {exemption.expires} and has no effect; renew or remove it"
+            for text in exemption.people:
+                if resolve_person(directory, text) is None:
+                    yield f"{where}.people: {text!r} is nobody in the directory; expected an id or address"
+            for group in exemption.groups:
+                if group not in directory.groups:
+                    yield f"{where}.groups: no group in the directory is {group!r}; expected a group_id"
+
+
+def _administrators(settings: Policy, directory: Directory, today: date) -> Iterator[str]:
+    for kind, chosen in settings.fallback_administrators.items():
+        key = f"policy.fallback_administrators.{kind}.people"
+        for text in chosen.people:
+            who = resolve_person(directory, text)
+            if who is None:
+                yield f"{key}: {text!r} is nobody in the directory; expected an id or address"
+            elif not is_staff(directory.people[who], today):
+                yield f"{key}: {text!r} is not on the staff; expected an administrator"

@@ -1,0 +1,109 @@
+"""What a rule is and what it is given.
+
+A rule is a small function from a Context to Drafts. A Draft says what the rule knows: people, groups,
+confidence and the words. The engine makes a Finding of it: it adds ids, versions, and the severity and action
+of the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, TypeVar
+
+from gateway.config import Policy, Severity
+from gateway.directory.model import Person
+from gateway.directory.snapshot import Directory
+from gateway.policy.audience import Audience, audience
+from gateway.policy.declaration import Declaration, declaration
+from gateway.policy.exemptions import NOBODY, Exempt
+from gateway.policy.identify import Identity
+from gateway.policy.model import Confidence, Involved, Transaction
+
+T = TypeVar("T")
+
+# People whom one finding lists, first by name. The explanation counts all of them, and the record's envelope has
+# every recipient; a list of ten thousand would make megabytes of each finding and help no reviewer.
+MOST_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message before one directory; what several rules ask is found out once, and only when asked."""
+
+    transaction: Transaction
+    directory: Directory
+    day: date  # the district's local date on which the message was received
+    settings: Policy
+
+    @cached_property
+    def audience(self) -> Audience:
+        return audience(self.transaction, self.directory)
+
+    @cached_property
+    def declaration(self) -> Declaration:
+        return declaration(self.transaction.reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One author of one message under one rule."""
+
+    message: Message
+    author: Identity
+    exempt: Exempt = NOBODY
+    # shared by all rules about this author; see `fact`
+    facts: dict[Callable[[Context], Any], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def directory(self) -> Directory:
+        return self.message.directory
+
+    @property
+    def day(self) -> date:
+        return self.message.day
+
+    @property
+    def others(self) -> list[Person]:
+        """Everybody in the directory whom the message reaches, but the author."""
+        return self.message.audience.others(self.author.person.id)
+
+    def exempts(self, person: Person) -> bool:
+        """Whether the rule leaves a recipient alone."""
+        if self.exempt is NOBODY:
+            return False
+        return self.exempt.recipient(self.message.audience.recipient(person.id))
+
+    def fact(self, find: Callable[[Context], T]) -> T:
+        """`find(self)`, found once for all rules about this author; `find` may not look at `exempt`."""
+        if find not in self.facts:
+            self.facts[find] = find(self)
+        known: T = self.facts[find]
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a rule says, before the settings have their say."""
+
+    confidence: Confidence
+    author_role: str  # "staff", "coach", "advisor"
+    people: tuple[Involved, ...]
+    groups: tuple[str, ...]
+    explanation: str
+    marks: tuple[str, ...] = ()
+    softened: bool = False  # no more than a notice, and never a reason to refuse the message
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the policy."""
+
+    id: str
+    sentence: str  # of the policy, word for word
+    severity: Severity
+    remedy: str  # ASCII, one sentence for a sender whose message is refused
+    judge: Callable[[Context], Iterable[Draft]]
+    version: int = 1  # raised whenever the same mail may be judged differently

@@ -1,0 +1,199 @@
+"""The engine: one message, one directory, one verdict.
+
+Promises: `judge` never raises and never does I/O. A rule that fails is named in `Verdict.errors` and the
+others go on, so policy never costs mail; whoever wants the exception passes `on_error`. The same transaction,
+directory and settings always give the same verdict. Mail whose author is nobody on the staff costs a look-up
+and no more.
+
+Not judged are bounces (null sender), automatic replies (RFC 3834) and posts from mailing lists of other
+domains (RFC 2919).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from zoneinfo import ZoneInfo
+
+from gateway.config import Action, District, Policy, RuleSettings, Severity, in_domain
+from gateway.directory.snapshot import Directory
+from gateway.policy.capacity import is_staff
+from gateway.policy.context import Context, Draft, Message, Rule
+from gateway.policy.exemptions import NOBODY, exempt_on
+from gateway.policy.identify import Identity, authors
+from gateway.policy.model import Confidence, Finding, Involved, Transaction, Verdict, finding_id
+from gateway.policy.rules.table import RULES
+from gateway.policy.wording import display_name
+
+# Raised when anything beside the rules changes what is found: identification, audience, capacity, words.
+ENGINE_VERSION = 1
+
+OnError = Callable[[str, Exception], None]
+
+_WEAKEST_FIRST = tuple(Action)
+_DEFAULTS = RuleSettings.model_validate({})
+
+
+def _ignore(rule: str, error: Exception) -> None:
+    """Nobody asked for the exception."""
+
+
+class Engine:
+    """The rules with one district's settings. Holds nothing that changes; any number of threads may judge."""
+
+    def __init__(
+        self,
+        settings: Policy,
+        district: District,
+        *,
+        rules: Sequence[Rule] = RULES,
+        on_error: OnError = _ignore,
+    ) -> None:
+        """`on_error` is called with a rule's id (or "engine") and the exception; what it raises is dropped.
+
+        An exception's text may hold addresses: log its type and the places of its traceback only.
+        """
+        self._settings = settings
+        self._zone: ZoneInfo = district.zone
+        self._domains = district.domains
+        self._on_error = on_error
+        found = ((rule, settings.rules.get(rule.id, _DEFAULTS)) for rule in rules)
+        self._rules = tuple((rule, chosen) for rule, chosen in found if chosen.enabled)
+        self.rules_version = _rules_version(rules, settings, district)
+
+    def judge(self, transaction: Transaction, directory: Directory) -> Verdict:
+        """Judge one message by one directory. Never raises."""
+        try:
+            return self._judge(transaction, directory)
+        except Exception as error:
+            self._tell("engine", error)
+            return self._verdict(directory, errors=("engine",))
+
+    def _judge(self, transaction: Transaction, directory: Directory) -> Verdict:
+        reason = self._not_judged(transaction)
+        if reason is not None:
+            return self._verdict(directory, not_judged=reason)
+        day = transaction.received.astimezone(self._zone).date()
+        writers = [author for author in authors(transaction, directory, day) if is_staff(author.person, day)]
+        if not writers:
+            return self._verdict(directory)
+        message = Message(transaction, directory, day, self._settings)
+        errors: dict[str, None] = {}
+        contexts = [Context(message, writer) for writer in writers]
+        found = [
+            self._finding(rule, chosen, context, draft)
+            for rule, chosen in self._rules
+            for context, draft in self._drafts(rule, chosen, contexts, errors)
+        ]
+        return self._verdict(directory, found, tuple(errors))
+
+    def _not_judged(self, transaction: Transaction) -> str | None:
+        """Why a message is archived but not judged; None where it is judged."""
+        reading = transaction.reading
+        if transaction.mail_from.strip() in ("", "<>"):
+            return "null sender"
+        if reading.auto_submitted is not None:
+            return "auto-submitted"
+        if reading.list_id is not None:
+            listed = reading.list_id.strip().rstrip(".").lower()
+            if not any(in_domain(listed, domain) for domain in self._domains):
+                return "outside list"
+        return None
+
+    def _drafts(
+        self, rule: Rule, chosen: RuleSettings, contexts: Iterable[Context], errors: dict[str, None]
+    ) -> Iterator[tuple[Context, Draft]]:
+        """What one rule says about each author; a failure is noted and ends that author's turn only."""
+        for context in contexts:
+            try:
+                if chosen.exemptions:
+                    context = _exempting(context, chosen)
+                drafts = tuple(rule.judge(context))
+            except Exception as error:
+                errors[rule.id] = None
+                self._tell(rule.id, error)
+                continue
+            yield from ((context, draft) for draft in drafts)
+
+    def _tell(self, rule: str, error: Exception) -> None:
+        with suppress(Exception):
+            self._on_error(rule, error)
+
+    def _finding(self, rule: Rule, chosen: RuleSettings, context: Context, draft: Draft) -> Finding:
+        author, transaction = context.author, context.message.transaction
+        severity, action = _weight(rule, chosen, draft)
+        return Finding(
+            id=finding_id(rule.id, transaction.content_id, author.person.id),
+            rule=rule.id,
+            severity=severity,
+            confidence=draft.confidence,
+            author=_author(author, draft.author_role),
+            people=draft.people,
+            groups=draft.groups,
+            sentence=rule.sentence,
+            explanation=draft.explanation,
+            action=action,
+            message_id=transaction.reading.message_id,
+            directory_version=context.directory.version,
+            rules_version=self.rules_version,
+            marks=draft.marks,
+        )
+
+    def _verdict(
+        self,
+        directory: Directory,
+        findings: Sequence[Finding] = (),
+        errors: tuple[str, ...] = (),
+        not_judged: str | None = None,
+    ) -> Verdict:
+        action = max(
+            (finding.action for finding in findings), key=_WEAKEST_FIRST.index, default=Action.RECORD
+        )
+        tagged = dict.fromkeys(finding.rule for finding in findings if finding.action is not Action.RECORD)
+        return Verdict(
+            findings=tuple(findings),
+            action=action,
+            tag=", ".join(tagged) or None,
+            reject=self._refusal(findings) if action is Action.REJECT else None,
+            errors=errors,
+            rules_version=self.rules_version,
+            directory_version=directory.version,
+            not_judged=not_judged,
+        )
+
+    def _refusal(self, findings: Sequence[Finding]) -> str:
+        """The sentence for the sender, by the first rule that refuses; ASCII, one line, names no person."""
+        refusing = next(finding.rule for finding in findings if finding.action is Action.REJECT)
+        remedy = next(rule.remedy for rule, _ in self._rules if rule.id == refusing)
+        return f"{remedy} ({refusing})"
+
+
+def _exempting(context: Context, chosen: RuleSettings) -> Context:
+    exempt = exempt_on(chosen.exemptions, context.day, context.directory)
+    return context if exempt is NOBODY else Context(context.message, context.author, exempt, context.facts)
+
+
+def _weight(rule: Rule, chosen: RuleSettings, draft: Draft) -> tuple[Severity, Action]:
+    """Severity and action by the settings; what is softened or only possible refuses nothing."""
+    if draft.softened or draft.confidence is Confidence.POSSIBLE:
+        return Severity.NOTICE, min(chosen.action, Action.TAG, key=_WEAKEST_FIRST.index)
+    return chosen.severity or rule.severity, chosen.action
+
+
+def _author(author: Identity, role: str) -> Involved:
+    return Involved(author.person.id, display_name(author.person), role, author.address, author.why)
+
+
+def _rules_version(rules: Iterable[Rule], settings: Policy, district: District) -> str:
+    """12 hex digits over everything but the directory that a verdict depends on."""
+    facts = {
+        "engine": ENGINE_VERSION,
+        "rules": [(rule.id, rule.version, rule.sentence, rule.severity, rule.remedy) for rule in rules],
+        "settings": settings.model_dump(mode="json"),
+        "domains": district.domains,
+        "zone": district.time_zone,
+    }
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,130 @@
+"""Groups before a message: who counts as a member, whether it reached them all, who answers for it.
+
+Promises: "member", "whole group" and "appropriate administrator" mean the same to every rule (policy.md:
+Terms, Exact points); every answer is for one day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.config import Administrators, Policy
+from gateway.directory.model import Group
+from gateway.directory.snapshot import Directory
+from gateway.policy.capacity import active_people, is_active, is_administrator, is_staff
+
+
+def counted_members(directory: Directory, group: Group, author_id: str, day: date) -> frozenset[str]:
+    """Who is a member of a group when its leader writes to it.
+
+    Everybody active whom the roster lists as a member of the group or of a group inside it, but not the
+    author, not the leaders, and not staff: an assistant or chaperone on the list is a colleague, not a team
+    member. Members without an address belong to it, but nobody can be asked to write to them (see
+    `Reach.required`).
+    """
+    people = directory.people
+    apart = group.leaders
+    return frozenset(
+        member
+        for member in directory.members_of(group.id)
+        if member != author_id
+        and member not in apart
+        and (person := people.get(member)) is not None
+        and is_active(person, day)
+        and not is_staff(person, day)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a message reaches into one group."""
+
+    group: Group
+    members: frozenset[str]  # as `counted_members` has them
+    required: frozenset[str]  # members with a known address: what "all team members" can mean
+    reached: frozenset[str]  # members among the recipients
+
+    @property
+    def whole(self) -> bool:
+        """Whether every active member with a known address is a recipient."""
+        return self.required <= self.reached
+
+
+def reach(
+    directory: Directory, group: Group, recipients: AbstractSet[str], author_id: str, day: date
+) -> Reach | None:
+    """How far a message to `recipients` (by person id) reaches into a group; None where it reaches nobody."""
+    if directory.members_of(group.id).isdisjoint(recipients):
+        return None
+    members = counted_members(directory, group, author_id, day)
+    reached = frozenset(member for member in members if member in recipients)
+    if not reached:
+        return None
+    people = directory.people
+    return Reach(group, members, frozenset(m for m in members if people[m].addresses), reached)
+
+
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """The administrators appropriate for one group."""
+
+    people: frozenset[str]
+    every: bool  # whether all of them must take part, or one is enough
+
+    def satisfied_by(self, present: frozenset[str]) -> bool:
+        """Whether the administrators `present` are as many as the district asks for.
+
+        Where the directory knows nobody who answers for the group, nobody in particular can be copied; then
+        any administrator will do (see `present`).
+        """
+        if self.every and self.people:
+            return self.people <= present
+        return bool(present)
+
+    def present(self, directory: Directory, participants: Iterable[str], day: date) -> frozenset[str]:
+        """The administrators of the group among the participants (author and recipients)."""
+        if self.people:
+            return self.people.intersection(participants)
+        return administrators_among(directory, participants, day)
+
+
+def administrators_among(directory: Directory, participants: Iterable[str], day: date) -> frozenset[str]:
+    """Participants who are an administrator of anything."""
+    people = directory.people
+    return frozenset(
+        key for key in participants if (person := people.get(key)) and is_administrator(person, day)
+    )
+
+
+def oversight(directory: Directory, group: Group, settings: Policy, day: date) -> Oversight:
+    """Those named for the group; where none is (or all have left), the configured fallback for its kind.
+
+    A kind without a setting of its own falls back to the principals of the group's school.
+    """
+    every = settings.require_administrators == "all"
+    named = active_people(directory, group.administrators, day)
+    if named:
+        return Oversight(named, every)
+    fallback = _FALLBACK
+    for kind, configured in settings.fallback_administrators.items():
+        if kind == group.kind.value:
+            fallback = configured
+    found = {who for text in fallback.people if (who := resolve_person(directory, text)) is not None}
+    if fallback.principals:
+        found |= directory.principals_of(group.school)
+    staff = (who for who in active_people(directory, found, day) if is_staff(directory.people[who], day))
+    return Oversight(frozenset(staff), every)
+
+
+_FALLBACK = Administrators.model_validate({})
+
+
+def resolve_person(directory: Directory, text: str) -> str | None:
+    """The id of the person whom a setting names by sourcedId or address; None where nobody is meant."""
+    if text in directory.people:
+        return text
+    match = directory.match(text)
+    return match.person.id if match is not None else None

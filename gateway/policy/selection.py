@@ -1,0 +1,130 @@
+"""Which members of their groups a coach or advisor singled out: the facts behind the coach/* rules.
+
+The whole question of policy.md in one place, found out once for all three rules:
+
+1. A group counts when the author leads it, it is in season and one of its members (`groups.counted_members`)
+   is a recipient. A group that was reached whole is as the policy wants it, and covers its members in every
+   other.
+2. A list address of some other group covers the members on it as well: who writes to all of the student
+   council has not singled out the players among them. A list of none but team members (the captains) covers
+   nobody.
+3. A message to the whole of a class that the author teaches, or one that also goes to pupils outside the
+   group, is a teacher's message and not a coach's.
+4. The author's own children are written to as children, from whichever account.
+5. Who is left was singled out. Each of them is *copied* when enough of the administrators appropriate for one
+   of the groups take part; the author can be one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.directory.model import Group
+from gateway.policy.audience import Recipient
+from gateway.policy.capacity import classes_taught, groups_led
+from gateway.policy.context import Context
+from gateway.policy.groups import Oversight, Reach, oversight, reach
+from gateway.policy.wording import by_name
+
+# A class of one cannot be addressed "whole": policy.md judges a lone pupil by a sentence of its own.
+_SMALLEST_CLASS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A group of the author's that the message reached in part."""
+
+    reach: Reach
+    singled_out: frozenset[str]  # members among the recipients whom nothing covers
+    oversight: Oversight
+    present: frozenset[str]  # its administrators among the participants
+    copied: bool  # whether they are as many as the district asks for
+
+    @property
+    def group(self) -> Group:
+        return self.reach.group
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Who was singled out, and in which groups."""
+
+    parts: tuple[Part, ...]  # by name of the group
+    members: tuple[Recipient, ...]  # by name
+    copied: frozenset[str]  # those for whom an administrator takes part
+    pupils: frozenset[str]  # those whom the author also teaches in class
+
+
+def selection(context: Context) -> Selection | None:
+    """Whom the author singled out as a coach or advisor; None where nobody."""
+    author_id, directory, day = context.author.person.id, context.directory, context.day
+    led = groups_led(directory, author_id, day)
+    if not led:
+        return None
+    recipients = context.message.audience.ids
+    reached = [
+        found for group in led if (found := reach(directory, group, recipients, author_id, day)) is not None
+    ]
+    partial = [found for found in reached if not found.whole]
+    if not partial:
+        return None
+    covered = frozenset[str]().union(*(found.reached for found in reached if found.whole))
+    covered |= directory.children_of(author_id)
+    pupils = _pupils(context)
+    if pupils is None:
+        return None
+    parts = []
+    for found in partial:
+        left = found.reached - covered - _covered_by_lists(context, found.group)
+        if left and not _writes_as_teacher(context, found.group, pupils):
+            parts.append(_part(context, found, left))
+    return _selection(context, parts, pupils) if parts else None
+
+
+def _selection(context: Context, parts: list[Part], pupils: frozenset[str]) -> Selection:
+    everybody = context.message.audience
+    left = frozenset[str]().union(*(part.singled_out for part in parts))
+    ordered = by_name(everybody.people[key] for key in left)
+    return Selection(
+        parts=tuple(sorted(parts, key=lambda part: (part.group.name.casefold(), part.group.id))),
+        members=tuple(everybody.recipient(person.id) for person in ordered),
+        copied=frozenset[str]().union(*(part.singled_out for part in parts if part.copied)),
+        pupils=left & pupils,
+    )
+
+
+def _part(context: Context, found: Reach, left: frozenset[str]) -> Part:
+    directory, day, message = context.directory, context.day, context.message
+    needed = oversight(directory, found.group, message.settings, day)
+    participants = (context.author.person.id, *message.audience.ids)
+    present = needed.present(directory, participants, day)
+    return Part(found, left, needed, present, needed.satisfied_by(present))
+
+
+def _covered_by_lists(context: Context, group: Group) -> frozenset[str]:
+    """Members of list addresses that reach beyond a group."""
+    directory = context.directory
+    team = directory.members_of(group.id)
+    lists = (directory.members_of(other.id) for other in context.message.audience.lists)
+    return frozenset[str]().union(*(members for members in lists if not members <= team))
+
+
+# --- teacher and coach in one -------------------------------------------------------------------------
+
+
+def _pupils(context: Context) -> frozenset[str] | None:
+    """Everybody the author teaches; None where the message goes to one of the classes whole."""
+    author_id, directory, day = context.author.person.id, context.directory, context.day
+    recipients = context.message.audience.ids
+    taught = classes_taught(directory, author_id, day)
+    for group in taught:
+        found = reach(directory, group, recipients, author_id, day)
+        if found is not None and found.whole and len(found.reached) >= _SMALLEST_CLASS:
+            return None
+    return frozenset[str]().union(*(directory.members_of(group.id) for group in taught))
+
+
+def _writes_as_teacher(context: Context, group: Group, pupils: frozenset[str]) -> bool:
+    """Whether a pupil who is not in the group is among the recipients."""
+    recipients = context.message.audience.ids
+    return any(pupil in recipients for pupil in pupils - context.directory.members_of(group.id))
