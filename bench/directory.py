@@ -1,0 +1,212 @@
+"""An invented district of 20,000 people: OneRoster 1.1 CSV with the four extra files, for the gateway to judge by.
+
+The people who write and receive the bench's messages are in it, with a class, a team and a registered
+personal account, so that the rules have something to find. Same call, same files.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.mail import Letter
+
+DOMAIN = "district.example"
+STUDENTS, STAFF, GUARDIANS = 13_000, 1_500, 5_500
+SCHOOLS = 20
+CLASSES, CLASSES_A_STUDENT = 2_600, 5
+TEAMS, TEAM_SIZE = 160, 18
+DATE = "2026-08-25"
+
+GIVEN = (
+    *("Amy", "Ben", "Carla", "Dan", "Ella", "Frank", "Grace", "Hugo", "Iris", "Jack", "Kara", "Leo"),
+    *("Mia", "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Victor"),
+)
+FAMILY = (
+    *("Adams", "Baker", "Clark", "Diaz", "Evans", "Flores", "Garcia", "Hall", "Irwin", "Jones"),
+    *("Klein", "Lopez", "Moore", "Nguyen", "Ortiz", "Price", "Reed", "Silva"),
+)
+
+# The cast of the messages, half and half: staff 0 teaches student 0, which the rules look at and let be;
+# staff 1 coaches team 0 and writes to one member, which is a finding on every message: far more than in life.
+LETTERS = (
+    Letter(
+        "lesson",
+        f"staff0@{DOMAIN}",
+        f"student0@{DOMAIN}",
+        f"The Teacher <staff0@{DOMAIN}>",
+        f"A Pupil <student0@{DOMAIN}>",
+    ),
+    Letter(
+        "coach",
+        f"staff1@{DOMAIN}",
+        f"student1@{DOMAIN}",
+        f"The Coach <staff1@{DOMAIN}>",
+        f"A Player <student1@{DOMAIN}>",
+    ),
+)
+
+
+def write_roster(folder: Path) -> int:
+    """Write the roster into `folder` (made if missing); the number of people."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "manifest.csv", ("propertyName", "value"), _manifest())
+    _write(
+        folder / "orgs.csv",
+        ("sourcedId", "status", "dateLastModified", "name", "type", "identifier", "parentSourcedId"),
+        _orgs(),
+    )
+    _write(folder / "users.csv", _USER, [*_students(), *_staff(), *_guardians()])
+    _write(folder / "classes.csv", _CLASS, _classes())
+    _write(folder / "enrollments.csv", _ENROLLMENT, _enrollments())
+    _write(
+        folder / "groups.csv",
+        ("group_id", "name", "kind", "school", "address", "season_start", "season_end"),
+        (
+            (f"team{n}", f"Team {n}", "team", f"school{n % SCHOOLS}", f"team{n}@{DOMAIN}", "", "")
+            for n in range(TEAMS)
+        ),
+    )
+    _write(folder / "group_members.csv", ("group_id", "user", "role"), _group_members())
+    _write(
+        folder / "accounts.csv",
+        ("user", "address", "kind", "source", "verified_on"),
+        ((f"staff{n}", f"staff{n}@mail.example", "personal", "form", DATE) for n in range(0, STAFF, 2)),
+    )
+    _write(
+        folder / "forms.csv",
+        ("user", "form", "signed_on"),
+        ((f"staff{n}", "GBEE", DATE) for n in range(STAFF)),
+    )
+    return STUDENTS + STAFF + GUARDIANS
+
+
+_USER = (
+    "sourcedId", "status", "dateLastModified", "enabledUser", "orgSourcedIds", "role", "username", "userIds",
+    "givenName", "familyName", "middleName", "identifier", "email", "sms", "phone", "agentSourcedIds",
+    "grades", "password",
+)  # fmt: skip
+_CLASS = (
+    "sourcedId", "status", "dateLastModified", "title", "grades", "courseSourcedId", "classCode", "classType",
+    "location", "schoolSourcedId", "termSourcedIds", "subjects", "subjectCodes", "periods",
+)  # fmt: skip
+_ENROLLMENT = (
+    "sourcedId", "status", "dateLastModified", "classSourcedId", "schoolSourcedId", "userSourcedId", "role",
+    "primary", "beginDate", "endDate",
+)  # fmt: skip
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _manifest() -> list[tuple[str, str]]:
+    bulk = {"orgs", "users", "classes", "enrollments"}
+    files = (
+        "academicSessions", "categories", "classes", "classResources", "courses", "courseResources",
+        "demographics", "enrollments", "lineItems", "orgs", "resources", "results", "users",
+    )  # fmt: skip
+    return [
+        ("manifest.version", "1.0"),
+        ("oneroster.version", "1.1"),
+        *((f"file.{name}", "bulk" if name in bulk else "absent") for name in files),
+        ("source.systemName", "bench"),
+        ("source.systemCode", "bench"),
+    ]
+
+
+def _orgs() -> list[tuple[str, ...]]:
+    schools = [
+        (f"school{n}", "active", DATE, f"School {n}", "school", str(n), "district") for n in range(SCHOOLS)
+    ]
+    return [("district", "active", DATE, "Bench District", "district", "0", ""), *schools]
+
+
+def _name(number: int) -> tuple[str, str]:
+    return GIVEN[number % len(GIVEN)], FAMILY[number // len(GIVEN) % len(FAMILY)]
+
+
+def _user(
+    user: str, school: int, role: str, number: int, email: str, agents: str = "", grade: str = ""
+) -> tuple[str, ...]:
+    given, family = _name(number)
+    return (
+        user, "active", DATE, "true", f"school{school}", role, user, "",
+        given, family, "", "", email, "", "", agents, grade, "",
+    )  # fmt: skip
+
+
+def _students() -> Iterable[tuple[str, ...]]:
+    for n in range(STUDENTS):
+        agents = ",".join(dict.fromkeys((f"guardian{n % GUARDIANS}", f"guardian{(n * 7 + 1) % GUARDIANS}")))
+        yield _user(
+            f"student{n}", n % SCHOOLS, "student", n, f"student{n}@{DOMAIN}", agents, f"{n % 12 + 1:02d}"
+        )
+
+
+def _staff() -> Iterable[tuple[str, ...]]:
+    for n in range(STAFF):
+        role = "administrator" if n >= STAFF - 2 * SCHOOLS else "teacher"
+        yield _user(f"staff{n}", n % SCHOOLS, role, n * 3, f"staff{n}@{DOMAIN}")
+
+
+def _guardians() -> Iterable[tuple[str, ...]]:
+    for n in range(GUARDIANS):
+        yield _user(f"guardian{n}", n % SCHOOLS, "guardian", n * 5, f"guardian{n}@home.example")
+
+
+def _classes() -> Iterable[tuple[str, ...]]:
+    for n in range(CLASSES):
+        yield (
+            f"class{n}",
+            "active",
+            DATE,
+            f"Class {n}",
+            "",
+            "",
+            f"C{n}",
+            "scheduled",
+            "",
+            f"school{n % SCHOOLS}",
+            "",
+            "",
+            "",
+            "",
+        )
+
+
+def _enrollments() -> Iterable[tuple[str, ...]]:
+    chance = random.Random(1)
+    for n in range(CLASSES):
+        yield _enrollment(f"t{n}", n, f"staff{n % (STAFF - 2 * SCHOOLS)}", "teacher")
+    for n in range(STUDENTS):
+        for place, taken in enumerate({n % CLASSES, *chance.sample(range(CLASSES), CLASSES_A_STUDENT - 1)}):
+            yield _enrollment(f"s{n}.{place}", taken, f"student{n}", "student")
+
+
+def _enrollment(number: str, taken: int, user: str, role: str) -> tuple[str, ...]:
+    return (
+        number,
+        "active",
+        DATE,
+        f"class{taken}",
+        f"school{taken % SCHOOLS}",
+        user,
+        role,
+        "true" if role == "teacher" else "false",
+        "",
+        "",
+    )
+
+
+def _group_members() -> Iterable[tuple[str, ...]]:
+    for n in range(TEAMS):
+        yield (f"team{n}", f"staff{n + 1}", "coach")
+        yield (f"team{n}", f"staff{STAFF - 1 - n % SCHOOLS}", "administrator")
+        for place in range(TEAM_SIZE):
+            yield (f"team{n}", f"student{n * TEAM_SIZE + place + 1}", "member")
