@@ -55,7 +55,7 @@ from gateway.telemetry.metrics import Metrics
 Buffer = bytes | bytearray
 
 # Beyond these a message is looked at in a thread, because the event loop must not wait for it.
-THREAD_OCTETS = 512 * 1024
+THREAD_OCTETS = 64 * 1024
 THREAD_RECIPIENTS = 200
 
 

@@ -13,6 +13,7 @@ import os
 import random
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from gateway.archive import Reader, verify
@@ -50,7 +51,9 @@ class Client:
         self.sent += 1
         subject = f"{self.number}-{self.sent}"
         size = 100 if self.sent % 10 else 300_000
-        raw = f"From: a@x.example\r\nSubject: {subject}\r\n\r\n".encode() + b"0123456789abcde\r\n" * (size // 17)
+        raw = f"From: a@x.example\r\nSubject: {subject}\r\n\r\n".encode() + b"0123456789abcde\r\n" * (
+            size // 17
+        )
         await self.say(reader, writer, b"MAIL FROM:<a@x.example>", b"250")
         await self.say(reader, writer, b"RCPT TO:<b@district.example>", b"250")
         await self.say(reader, writer, b"DATA", b"354")
@@ -122,7 +125,7 @@ async def test_nothing_acknowledged_is_lost(service: Any, counting_hop: Any, unt
 def _alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] != b"Z"
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
+    return stat.rpartition(b")")[2].split()[0] != b"Z"

@@ -15,8 +15,8 @@ import pytest
 from gateway.archive.archive import Archive
 from gateway.archive.reader import Reader
 from gateway.config import Config
-from gateway.policy.engine import Engine
 from gateway.directory.snapshot import Directory
+from gateway.policy.engine import Engine
 from gateway.service.sockets import bind
 from gateway.service.worker import CommitMetrics, build_context
 from gateway.smtp.context import Context

@@ -29,7 +29,10 @@ from typing import Any
 
 import pytest
 
-DIALOGUES = sorted((Path(__file__).parent / "dialogues").glob("*.txt"))
+DIALOGUES = {
+    path.stem: path.read_text("utf-8").splitlines()
+    for path in sorted((Path(__file__).parent / "dialogues").glob("*.txt"))
+}
 
 
 def _unescape(text: str) -> bytes:
@@ -42,9 +45,9 @@ def _unescape(text: str) -> bytes:
     )
 
 
-@pytest.mark.parametrize("path", DIALOGUES, ids=lambda path: path.stem)
-async def test_dialogue(path: Path, start: Any, dial: Any, hop: Any) -> None:
-    steps = [line for line in path.read_text("utf-8").splitlines() if line.strip() and line[0] != "#"]
+@pytest.mark.parametrize("name", DIALOGUES)
+async def test_dialogue(name: str, start: Any, dial: Any, hop: Any) -> None:
+    steps = [line for line in DIALOGUES[name] if line.strip() and line[0] != "#"]
     listener, sections = "inbound", {}
     script = []
     for line in steps:

@@ -190,7 +190,7 @@ def _opening(context: Context, parts: Sequence[Part], members: Sequence[Recipien
     reached, size = len(part.reach.reached), len(part.reach.members)
     if reached == len(members):
         count = "one" if reached == 1 else str(reached)
-        return f"{name}, {leads}, wrote to {count} of its {size} members and not to the others: {whom}."
+        return f"{name}, {leads}, wrote to {count} of its {size} members ({whom}) and not to the others."
     return (
         f"{name}, {leads}, wrote to {reached} of its {size} members and not to the others; "
         f"this finding is about {whom} only."
