@@ -25,7 +25,8 @@ one. `mailgw check` looks at what it names as well: certificates, next hops, DNS
 Sizes are octets or text such as `"50 MiB"`. Times are seconds. Addresses are `"host:port"` or `"[IPv6]:port"`. Relative
 paths start from the file's folder. Secrets never stand in it: it names the files that hold them.
 
-SIGHUP takes `[policy]`, the roster, the certificate and the users file anew, and keeps the old where the new has a mistake.
+SIGHUP takes `[policy]`, the roster, the certificate and the users file anew, and keeps the old where the new has a
+mistake.
 Everything else is read at start.
 
 This page is written from the code (`python docs/configuration.py > docs/configuration.md`).
