@@ -316,7 +316,7 @@ class ArchiveSettings(Section):
     """The embedded archive."""
 
     compression_level: Annotated[int, Field(ge=-7, le=19)] = Field(
-        1, description="zstd level of stored messages."
+        1, description="zstd level of stored messages; 0 stores them as they are."
     )
 
 

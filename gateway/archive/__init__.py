@@ -1,0 +1,29 @@
+"""The archive: the record of every message received, and of what became of it.
+
+Promises: an entry is durable when `Archive.append` returns; entries carry one dense sequence over all
+volumes and processes; nothing changes an entry afterwards. `commit.py` tells why that holds.
+`docs/archive-format.md` tells how to read a volume without this program.
+"""
+
+from __future__ import annotations
+
+from gateway.archive.archive import Archive, Observer
+from gateway.archive.entry import Entry, Kind
+from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason
+from gateway.archive.identity import uuid7
+from gateway.archive.reader import Reader
+from gateway.archive.verify import Problem, verify
+
+__all__ = [
+    "Archive",
+    "ArchiveDamaged",
+    "ArchiveUnavailable",
+    "Entry",
+    "Kind",
+    "Observer",
+    "Problem",
+    "Reader",
+    "Reason",
+    "uuid7",
+    "verify",
+]

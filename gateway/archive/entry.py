@@ -1,0 +1,60 @@
+"""What an entry of the archive is, for those who write one and those who read one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+Buffer = bytes | bytearray | memoryview
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Kind(StrEnum):
+    MESSAGE = "message"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, without the message's bytes (`Reader.raw` hands those out)."""
+
+    seq: int
+    kind: Kind
+    id: str  # UUIDv7
+    subject_id: str  # the message it is about: its own id, for a message
+    received: datetime  # UTC
+    document: dict[str, Any]
+    sha256: str | None  # hex, of the bytes received; None for an event
+    size: int  # octets received; 0 for an event
+    volume: str  # "2026-11"
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC, exact. Raises TypeError for a time without a zone."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The inverse of `to_microseconds`. Raises OverflowError beyond the years 1 to 9999."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def read_document(text: bytes) -> dict[str, Any]:
+    """The JSON object of an entry; lone surrogates (octets of SMTP text that are not UTF-8) come back as such.
+
+    Raises ValueError if it is no JSON object.
+    """
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        value = json.loads(text)  # orjson refuses the escapes of lone surrogates, which are legal here
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value

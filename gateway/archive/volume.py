@@ -1,0 +1,235 @@
+"""Volumes: the files of the archive, one a month, and how they are found, made and opened.
+
+A volume is created under a temporary name and renamed when it is complete and durable, so a file named
+like a volume is one. Opening never creates anything. Never open or close a volume by any other means
+within a process that uses it: closing any descriptor of a file drops all POSIX locks that SQLite holds on
+it (the -wal file is free of them).
+
+Fails with `ArchiveUnavailable`, `apsw.Error` or `OSError`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from gateway import __version__
+from gateway.archive.entry import from_microseconds
+from gateway.archive.errors import ArchiveUnavailable, Reason
+
+FORMAT = 1
+APPLICATION_ID = 0x4D47_4156  # "MGAV": lets file(1) and readers know a volume by its header
+
+# Measured with zstd-compressed 4 KB messages and with 10 MB ones: larger pages make the file a fifth
+# smaller (fewer half-empty pages) and checkpoints of large messages up to three times cheaper than
+# 4 KiB ones, at the same cost of small appends.
+PAGE_SIZE = 16384
+
+# Two connections that write or checkpoint in the same instant could corrupt a database in WAL mode before
+# SQLite 3.51.3 ("WAL-reset bug"); several processes doing so is what this archive is made of.
+_LEAST_SQLITE = 3_051_003
+
+_BUSY_MS = 10_000  # for locks of other programs, such as a backup; our own processes wait by flock
+_NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])\.sqlite")
+
+_DESCRIPTION = """\
+One month of the mail archive of a school district, written by the District Mail Gateway. Each row of \
+`entry` is a message received by SMTP (`kind` 'message') or something that happened to one (`kind` 'event', \
+whose `subject` is the `id` of the message). `seq` numbers all entries of all volumes without a gap. \
+`raw` holds the exact octets received: as they are (`encoding` 'identity') or as one Zstandard frame \
+(`encoding` 'zstd', RFC 8878). `sha256` is the SHA-256 of the octets received, `size` their number. \
+`document` is JSON: the SMTP envelope and the verdict of a message, the facts of an event; \
+`document_sha256` is the SHA-256 of its UTF-8 text. `received` counts microseconds since \
+1970-01-01T00:00:00Z. `id` and `subject` are UUIDs (RFC 9562). `salt` is random and makes hashes of the \
+entry that are published elsewhere unguessable. Rows are never changed; a volume is never written to once \
+a newer one exists."""
+
+_SCHEMA = """
+CREATE TABLE volume (
+  format INTEGER NOT NULL,      -- version of this layout
+  month TEXT NOT NULL,          -- UTC month in which the volume was begun, YYYY-MM
+  first_seq INTEGER NOT NULL,   -- seq of the first entry; the previous volume ends just before it
+  created TEXT NOT NULL,        -- ISO 8601, UTC
+  gateway TEXT NOT NULL,        -- version of the program that created the volume
+  description TEXT NOT NULL
+) STRICT;
+CREATE TABLE entry (
+  seq INTEGER PRIMARY KEY,      -- dense over all volumes
+  kind TEXT NOT NULL CHECK (kind IN ('message', 'event')),
+  id BLOB NOT NULL CHECK (length(id) = 16),            -- UUIDv7
+  subject BLOB NOT NULL CHECK (length(subject) = 16),  -- id of the message it is about
+  received INTEGER NOT NULL,    -- microseconds since 1970-01-01T00:00:00Z
+  document TEXT NOT NULL,       -- JSON
+  document_sha256 BLOB CHECK (length(document_sha256) = 32),
+  sha256 BLOB CHECK (length(sha256) = 32),             -- of the octets received; NULL for an event
+  size INTEGER NOT NULL,        -- octets received; 0 for an event
+  salt BLOB CHECK (length(salt) = 16),
+  encoding TEXT CHECK (encoding IN ('zstd', 'identity')),
+  raw BLOB
+) STRICT;
+CREATE INDEX entry_subject ON entry (subject);
+CREATE TRIGGER entry_in_sequence BEFORE INSERT ON entry
+  WHEN NEW.seq IS NOT (SELECT coalesce(max(seq) + 1, (SELECT first_seq FROM volume)) FROM entry)
+  BEGIN SELECT raise(ABORT, 'an entry must continue the sequence'); END;
+CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry
+  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
+CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry
+  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
+CREATE TRIGGER volume_is_one_row BEFORE INSERT ON volume WHEN EXISTS (SELECT 1 FROM volume)
+  BEGIN SELECT raise(ABORT, 'a volume is described once'); END;
+CREATE TRIGGER volume_never_changes BEFORE UPDATE ON volume
+  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
+CREATE TRIGGER volume_never_goes BEFORE DELETE ON volume
+  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Volume:
+    """A volume's file."""
+
+    month: str  # "2026-11"
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """SQLite's write-ahead log beside it; need not exist."""
+        return self.path.with_name(self.path.name + "-wal")
+
+
+def volume_at(folder: Path, month: str) -> Volume:
+    return Volume(month, folder / f"{month}.sqlite")
+
+
+def list_volumes(folder: Path) -> list[Volume]:
+    """The folder's volumes, oldest first. Raises OSError if the folder cannot be read."""
+    return sorted(Volume(path.stem, path) for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def month_of(microseconds: int) -> str:
+    """The UTC month of a time in microseconds since 1970."""
+    return from_microseconds(microseconds).strftime("%Y-%m")
+
+
+def require_sound_sqlite() -> None:
+    """Raises RuntimeError if SQLite is too old to be written to by several processes."""
+    if apsw.SQLITE_VERSION_NUMBER < _LEAST_SQLITE:
+        raise RuntimeError(
+            f"apsw carries SQLite {apsw.sqlite_lib_version()}; 3.51.3 or newer is needed (WAL-reset bug)"
+        )
+
+
+def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
+    """Make an empty volume, complete and durable when it appears; only while holding the append lock."""
+    draft = folder / f".{month}.new"
+    draft.unlink(missing_ok=True)
+    connection = apsw.Connection(os.fspath(draft))
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}; PRAGMA synchronous=FULL")
+        with connection:
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT}")
+            connection.execute(
+                "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?)",
+                (FORMAT, month, first_seq, _iso(now_us), __version__, _DESCRIPTION),
+            )
+        connection.pragma("journal_mode", "wal")
+    finally:
+        connection.close()
+    draft.chmod(0o640)
+    sync_path(draft)
+    volume = volume_at(folder, month)
+    draft.rename(volume.path)
+    sync_path(folder)
+    return volume
+
+
+def open_for_append(volume: Volume) -> apsw.Connection:
+    """A connection that writes; it syncs nothing at commit (see commit.py) and never checkpoints by itself."""
+    if not os.access(volume.path, os.W_OK, effective_ids=True):
+        # SQLite would open it for reading, and make files beside it that could not be written to either.
+        raise ArchiveUnavailable(Reason.IO, f"{volume.path.name}: cannot be written to, or is not there")
+    connection = _connect(volume, apsw.SQLITE_OPEN_READWRITE)
+    try:
+        # Else the last process to close would checkpoint and delete the log, at a time we do not choose.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.wal_autocheckpoint(0)
+        connection.execute("PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY")
+        # A page spilled to the log before its transaction ends would be written, and summed, twice.
+        connection.execute("PRAGMA cache_spill=OFF")
+        if connection.pragma("journal_mode") != "wal":
+            raise ArchiveUnavailable(Reason.IO, f"{volume.path.name}: not in WAL mode")
+        _check_format(connection, volume)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(volume: Volume, *, closed: bool) -> apsw.Connection:
+    """A read-only connection, also to a volume in a folder that cannot be written to.
+
+    closed: a newer volume exists, so nobody writes to this one. It is opened as immutable then, which leaves
+    no -wal and -shm files behind; and so is any volume beside which SQLite cannot write these files. Never if
+    there is a log that holds something, since it would be overlooked.
+    """
+    if closed and not log_size(volume):
+        connection = _connect(volume, apsw.SQLITE_OPEN_READONLY, "?immutable=1")
+    else:
+        try:
+            connection = _connect(volume, apsw.SQLITE_OPEN_READONLY)
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            if not volume.path.exists() or log_size(volume):
+                raise
+            connection = _connect(volume, apsw.SQLITE_OPEN_READONLY, "?immutable=1")
+    try:
+        _check_format(connection, volume)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def log_size(volume: Volume) -> int:
+    """Octets in the file of the write-ahead log; 0 where there is none."""
+    try:
+        return volume.log.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def sync_path(path: Path) -> None:
+    """Make a file, or a folder's list of files, durable. Not for a volume that is open: see above."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _connect(volume: Volume, flags: int, query: str = "") -> apsw.Connection:
+    name = f"file:{quote(os.fspath(volume.path.absolute()))}{query}"
+    connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_URI, statementcachesize=128)
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # now -wal and -shm are open
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_format(connection: apsw.Connection, volume: Volume) -> None:
+    found = (connection.pragma("application_id"), connection.pragma("user_version"))
+    if found != (APPLICATION_ID, FORMAT):
+        raise ArchiveUnavailable(Reason.IO, f"{volume.path.name}: not a volume of format {FORMAT}: {found}")
+
+
+def _iso(microseconds: int) -> str:
+    return from_microseconds(microseconds).astimezone(UTC).isoformat(timespec="microseconds")
