@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,8 @@ def serve(
     process = name or ("supervisor" if part is Part.ALL else f"{part}-alone")
     logs.configure(settings.telemetry.log_level, process=process)
     if part is Part.ALL:
-        raise typer.Exit(run(Supervisor(settings, config.resolve()).serve()))
+        # asyncio's own loop: it carries no mail, and uvloop cannot put a child in a process group.
+        raise typer.Exit(asyncio.run(Supervisor(settings, config.resolve()).serve()))
     parent = Parent(channel if channel >= 0 else None)
     metrics = _metrics(settings, process)
     try:

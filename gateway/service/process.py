@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 import uvloop
@@ -43,11 +44,7 @@ class Signals:
             task.cancel()
 
 
-def run(main: Awaitable[int]) -> int:
+def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a process's main coroutine on uvloop to its exit code."""
-
-    async def whole() -> int:
-        return await main
-
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(whole())
+        return runner.run(main)

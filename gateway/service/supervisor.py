@@ -80,7 +80,13 @@ class Supervisor:
         signals = Signals(self._reload)
         self._tasks = [asyncio.create_task(self._keep(child, metrics)) for child in self._children]
         announce = asyncio.create_task(self._announce())
-        await signals.wait(Parent(None))
+        told = asyncio.create_task(signals.wait(Parent(None)))
+        # A keeper never returns by itself: when one does, a child cannot be started at all.
+        await asyncio.wait((told, *self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        code = 0 if told.done() else 1
+        for task in self._tasks:
+            if task.done():
+                self._log.error("supervisor_failed", exc_info=task.exception())
         announce.cancel()
         notify("STOPPING=1")
         for share in shares:
@@ -89,7 +95,7 @@ class Supervisor:
         await self._stop()
         exposition.close()
         metrics.close()
-        return 0
+        return code
 
     # --- set-up ---
 
@@ -158,7 +164,8 @@ class Supervisor:
                 str(theirs.fileno()),
                 pass_fds=(*child.descriptors, theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor only, which drains
+                process_group=0,  # Ctrl-C in a terminal reaches the supervisor only, which drains; not a session
+                # of its own: Linux shares the processor between sessions first, whatever their niceness
             )
             theirs.close()
             alive.inc()
