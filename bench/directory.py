@@ -29,8 +29,8 @@ FAMILY = (
     *("Klein", "Lopez", "Moore", "Nguyen", "Ortiz", "Price", "Reed", "Silva"),
 )
 
-# The cast of the messages, half and half: staff 0 teaches student 0, which the rules look at and let be;
-# staff 1 coaches team 0 and writes to one member, which is a finding on every message: far more than in life.
+# The cast of the messages: staff 0 teaches student 0, which the rules look at and let be; staff 1 coaches team 0 and
+# writes to one member, which is a finding on every message: one in ten, far more than in life.
 LETTERS = (
     Letter(
         "lesson",
@@ -38,6 +38,7 @@ LETTERS = (
         f"student0@{DOMAIN}",
         f"The Teacher <staff0@{DOMAIN}>",
         f"A Pupil <student0@{DOMAIN}>",
+        0.9,
     ),
     Letter(
         "coach",
@@ -45,6 +46,7 @@ LETTERS = (
         f"student1@{DOMAIN}",
         f"The Coach <staff1@{DOMAIN}>",
         f"A Player <student1@{DOMAIN}>",
+        0.1,
     ),
 )
 

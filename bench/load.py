@@ -24,7 +24,10 @@ SINK_CONNECTIONS = 2000
 
 
 class Sink:
-    """A next hop that takes every message and throws it away."""
+    """A next hop that takes every message and throws it away.
+
+    It offers neither XCLIENT nor XFORWARD (-C, -F), as most do not: no candidate spends a round trip on them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -32,7 +35,17 @@ class Sink:
         drop_root = ["-u", "nobody"] if os.geteuid() == 0 else []
         self._child = Child(
             "smtp-sink",
-            ["smtp-sink", *drop_root, "-c", "-m", str(SINK_CONNECTIONS), f"{LOOPBACK}:{self.port}", "1000"],
+            [
+                "smtp-sink",
+                *drop_root,
+                "-C",
+                "-F",
+                "-c",
+                "-m",
+                str(SINK_CONNECTIONS),
+                f"{LOOPBACK}:{self.port}",
+                "1000",
+            ],
             self._counters,
         )
         self._child.wait_ready(lambda: greets(self.port), 10)
@@ -85,18 +98,19 @@ class Load:
         ]
 
     def send(self, port: int, messages: int, shape: Shape, seconds: float) -> Sent:
-        """Send `messages` (rounded up to the same number for each letter); BenchError after `seconds`."""
-        share = -(-messages // len(self._mails))
-        connections = max(1, shape.connections // len(self._mails))
+        """Send `messages`, each letter its share of them and of the connections; BenchError after `seconds`."""
+        parts = [
+            (mail, path, _part(messages, mail), _part(shape.connections, mail)) for mail, path in self._mails
+        ]
         started = time.perf_counter()
         sources = [
             subprocess.Popen(
-                _argv(port, mail, path, min(connections, share), share, shape.reused),
+                _argv(port, mail, path, min(connections, count), count, shape.reused),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
-            for mail, path in self._mails
+            for mail, path, count, connections in parts
         ]
         try:
             problems = [_finish(source, started + seconds) for source in sources]
@@ -108,9 +122,13 @@ class Load:
                     source.wait()
         if failed := [problem for problem in problems if problem]:
             raise BenchError(f"smtp-source: {failed[0]}")
-        return Sent(
-            share * len(self._mails), elapsed, share * sum(len(mail.content) for mail, _ in self._mails)
-        )
+        sent = sum(count for _, _, count, _ in parts)
+        return Sent(sent, elapsed, sum(count * len(mail.content) for mail, _, count, _ in parts))
+
+
+def _part(whole: int, mail: Mail) -> int:
+    """A letter's share of messages or connections, at least one."""
+    return max(1, round(whole * mail.letter.share))
 
 
 def _argv(port: int, mail: Mail, path: Path, connections: int, messages: int, reused: bool) -> list[str]:

@@ -34,6 +34,7 @@ class Letter:
     recipient: str
     from_header: str
     to_header: str
+    share: float  # of all messages and connections of a load
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Pace:
     busy: float = 0.05  # something came last time: more of it may come together
     idle: float = 0.5
     trouble: float = 10.0  # at most
+    share: float = 0.25  # of one processor at most while it catches up: mail comes first
 
 
 async def run(
@@ -53,9 +54,11 @@ async def run(
         delay = pace.busy
         while not stopped.is_set():
             try:
+                begun = loop.time()
                 done = await loop.run_in_executor(thread, follower.step, stopped.is_set)
                 if done.remaining:
                     on_step()
+                    await _pause(stopped, (loop.time() - begun) * (1 / pace.share - 1))
                     continue
                 if not done.entries:
                     await loop.run_in_executor(thread, follower.judge_again, 20, stopped.is_set)

@@ -71,6 +71,7 @@ async def serve(
         observer=CommitMetrics(metrics),
     )
     context = build_context(config, metrics, archive, judge)
+    context.next_hops.ask_all()
     server = Server(context)
     listeners = {listener.name: listener for listener in config.listener}
     for name, bound in sockets:

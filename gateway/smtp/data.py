@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 END = b"\r\n.\r\n"
+CR = 13
 
 # A lone dot beside a bare CR, a bare LF or NUL. CRLF.CRLF itself cannot stand inside the data.
 _LOOK_ALIKE = re.compile(rb"(?:\A|[\r\n\0])\.[\r\n\0]")
@@ -25,11 +26,12 @@ class Data:
 
     wire: bytes | bytearray  # as it came, dot-stuffed, with the CRLF before the final dot
     clean: bool  # every line ends in CRLF
+    dotted: bool  # a line may begin with a dot
 
     @property
     def raw(self) -> bytes | bytearray:
         """The message itself, the record: dots unstuffed, nothing else touched."""
-        return unstuff(self.wire)
+        return unstuff(self.wire) if self.dotted else self.wire
 
     def outgoing(self) -> bytes | bytearray:
         """The message for the next hop: CRLF line ends only, dot-stuffed from those lines."""
@@ -75,13 +77,14 @@ class DataReader:
     gets its reply and the connection stays in step.
     """
 
-    __slots__ = ("_buffer", "_clean", "_limit", "_received", "overflow")
+    __slots__ = ("_buffer", "_clean", "_dotted", "_limit", "_received", "overflow")
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
         self._limit = limit
         self._received = 0
         self._clean = True
+        self._dotted = False
         self.overflow = False
 
     @property
@@ -106,7 +109,7 @@ class DataReader:
         buffer += chunk
         at_start = self._received == start and start < 3 and buffer.startswith(b".\r\n")
         self._received += len(chunk)
-        end = -2 if at_start else buffer.find(END, max(0, start - 4))
+        end = -2 if at_start else self._find_end(max(0, start - 4))
         if end == -1:
             self._clean = self._clean and _clean(buffer, start, final=False)
             if self._received > self._limit or self.overflow:
@@ -120,15 +123,25 @@ class DataReader:
             self.overflow = True
         return rest
 
+    def _find_end(self, start: int) -> int:
+        """Where CRLF.CRLF begins, -1 if it has not come. One search, as long as no line begins with a dot."""
+        if not self._dotted:
+            self._dotted = self._buffer.startswith(b".")
+            found = self._buffer.find(b"\r\n.", start)
+            if found < 0 or self._buffer.startswith(END, found):
+                return found
+            self._dotted = True  # or a part of the end, which costs a look at each line later
+        return self._buffer.find(END, start)
+
     def finish(self) -> Data:
         """The message, once `feed` has seen its end."""
-        return Data(self._buffer, self._clean)
+        return Data(self._buffer, self._clean, self._dotted)
 
 
 def _clean(buffer: bytearray, start: int, *, final: bool) -> bool:
     """Whether the octets from `start` on bring no bare CR or LF; a CR at the very end may still get its LF."""
-    if start and buffer[start - 1] == 13:
+    if start and buffer[start - 1] == CR:
         start -= 1
-    pairs = buffer.count(b"\r\n", start)
-    open_cr = 0 if final or not buffer.endswith(b"\r") else 1
-    return buffer.count(b"\n", start) == pairs and buffer.count(b"\r", start) - open_cr == pairs
+    end = len(buffer) - (not final and buffer.endswith(b"\r"))
+    others = buffer[start:end].replace(b"\r\n", b"")
+    return b"\n" not in others and b"\r" not in others

@@ -22,6 +22,7 @@ from gateway.smtp.tls import client_context
 from gateway.smtp.upstream import NextHopFailure, Target, Upstream, connect
 from gateway.telemetry.metrics import Metrics
 
+OFFER_WAIT = 2.0  # seconds that a client's EHLO waits for a next hop that was not heard of yet
 MAX_DOMAINS = 1000  # pools of MX domains remembered by a worker
 
 
@@ -174,11 +175,15 @@ class NextHop:
         if self.route.next_hop == "mx":
             return PRESUMED
         if self._offer is None:
-            if self._probe is None or self._probe.done():
-                self._probe = self._deadlines.loop.create_task(self._ask())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._probe), self._config.timeouts.connect)
+            self.ask()
+        if self._offer is None and self._probe is not None:
+            await asyncio.wait((self._probe,), timeout=OFFER_WAIT)
         return self._offer or UNKNOWN
+
+    def ask(self) -> None:
+        """Connect to learn the offer, unless that is under way."""
+        if self._probe is None or self._probe.done():
+            self._probe = self._deadlines.loop.create_task(self._ask())
 
     async def _ask(self) -> None:
         with suppress(Refusal):
@@ -218,10 +223,15 @@ class NextHops:
     async def offers(self, domains: tuple[str, ...] | None) -> list[Offer]:
         """What the next hops for these domains offer; of every route where `domains` is None."""
         if domains is not None:
-            hops = {hop.name: hop for domain in domains if (hop := self.for_domain(domain))}
-            return list(await asyncio.gather(*(hop.offer() for hop in hops.values())))
-        fixed = list(await asyncio.gather(*(hop.offer() for hop in self._fixed.values())))
+            found = {hop.name: hop for domain in domains if (hop := self.for_domain(domain))}
+            return [await hop.offer() for hop in found.values()]
+        fixed = [await hop.offer() for hop in self._fixed.values()]
         return fixed + [PRESUMED for route in self._config.route if route.next_hop == "mx"]
+
+    def ask_all(self) -> None:
+        """Find out what every fixed next hop offers, before the first client asks; returns at once."""
+        for hop in self._fixed.values():
+            hop.ask()
 
     def close(self) -> None:
         for hop in (*self._fixed.values(), *self._by_mx.values()):

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from dataclasses import replace
+from functools import lru_cache
 
 from aiosmtpd.proxy_protocol import get_proxy
 
@@ -98,6 +99,7 @@ class _Door(Stream):
         self._server.serve(self, self._listener, _plain(address), port)
 
 
+@lru_cache(maxsize=4096)
 def _plain(address: str) -> str:
     """An address without zone and, where it is IPv4 mapped into IPv6, as IPv4."""
     parsed = ipaddress.ip_address(address.partition("%")[0])

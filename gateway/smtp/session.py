@@ -304,11 +304,11 @@ class Session:
         found: list[str] = []
         buffer = self._stream.buffer
         while len(found) < BATCH and buffer[:8].upper() == b"RCPT TO:":
-            end = buffer.find(b"\r\n")
+            end = buffer.find(b"\n")
             if end < 0 or end > self._context.config.limits.command_line:
                 break
-            found.append(bytes(buffer[5:end]).decode("utf-8", "surrogateescape"))
-            del buffer[: end + 2]
+            found.append(bytes(buffer[5:end]).removesuffix(b"\r").decode("utf-8", "surrogateescape"))
+            del buffer[: end + 1]
             self._commands += 1
         return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from typing import cast
 
 HIGH_WATER = 1 << 20  # octets unread at which reading pauses
@@ -103,15 +102,15 @@ class Stream(asyncio.Protocol):
 
     async def more(self, timeout: float) -> None:
         """Wait for more octets than the buffer holds. Raises ConnectionLost, or TimedOut after `timeout` s."""
-        if self.eof:
-            raise ConnectionLost
         if self._paused_reading:
             self._paused_reading = False
             self.transport.resume_reading()
         size = len(self.buffer)
-        await self._wait(lambda: len(self.buffer) > size or self.eof, timeout)
-        if len(self.buffer) == size:
-            raise ConnectionLost
+        self._deadline = self._loop.time() + timeout
+        while len(self.buffer) == size:
+            if self.eof:
+                raise ConnectionLost
+            await self._wait()
 
     def take(self) -> bytearray:
         """All octets that are there."""
@@ -143,8 +142,9 @@ class Stream(asyncio.Protocol):
 
     async def drained(self, timeout: float) -> None:
         """Wait until the peer has taken enough of what was written. Raises ConnectionLost, TimedOut."""
-        if self._paused_writing and not self.lost:
-            await self._wait(lambda: not self._paused_writing or self.lost, timeout)
+        self._deadline = self._loop.time() + timeout
+        while self._paused_writing and not self.lost:
+            await self._wait()
         if self.lost:
             raise ConnectionLost
 
@@ -192,11 +192,10 @@ class Stream(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _wait(self, ready: Callable[[], bool], timeout: float) -> None:
-        self._deadline = self._loop.time() + timeout
-        while not ready():
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+    async def _wait(self) -> None:
+        """Until something happens on the connection, or the deadline."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
