@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,8 +31,6 @@ from gateway.smtp.stream import Deadlines
 from gateway.smtp.tls import ServerTls
 from gateway.telemetry.metrics import Metrics
 
-SWITCH_SECONDS = 0.0002
-
 
 class CommitMetrics:
     """Counts what the archive does."""
@@ -54,9 +51,6 @@ async def serve(
 ) -> int:
     """Serve SMTP on bound sockets until told to stop; the exit code. `path` is read again at SIGHUP."""
     log = structlog.get_logger()
-    # The archive's threads hand the interpreter over a few times for each batch; with Python's own 5 ms beside a
-    # busy event loop every message would wait tens of milliseconds for its commit.
-    sys.setswitchinterval(SWITCH_SECONDS)
     metrics.declare(
         listeners=[listener.name for listener in config.listener],
         routes=[route.name for route in config.route],
