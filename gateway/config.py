@@ -284,7 +284,8 @@ class Limits(Section):
         2**20, description="Octets in one line of a message; 550 5.6.0 beyond (RFC 5321 allows 998)."
     )
     in_flight: Size = Field(
-        256 * 2**20, description="Message bytes held at once in each worker (memory may reach about twice that); 452 4.3.1 beyond."
+        256 * 2**20,
+        description="Message bytes held at once in each worker; 452 4.3.1 beyond. Memory may reach twice as much.",
     )
     hops: Annotated[int, Field(ge=5)] = Field(
         50, description="Received: lines beyond which mail loops; 554 5.4.6."

@@ -160,24 +160,30 @@ class Delivery:
 
     def _inspect(self, message: _Message, data: Data) -> Inspected:
         """Refuse what cannot go on, read the headers, judge. Raises Refusal."""
-        transaction = message.transaction
-        if data.look_alike:
-            raise Refusal(LOOK_ALIKE)
-        if transaction.strict and not data.clean:
-            raise Refusal(BARE_LINE_END)
-        if has_long_line(data.wire, self._config.limits.line_length):
-            raise Refusal(LONG_LINE)
         raw = data.raw
         reading = read_message(raw)
-        if reading.received_count > self._config.limits.hops:
-            raise Refusal(LOOP)
-        outgoing = data.outgoing()
-        if transaction.relay is not None and not transaction.relay.takes_8bit and not outgoing.isascii():
-            raise Refusal(NEEDS_8BIT)
+        # A journal relays nothing, so nothing can go wrong further on, and its senders never try again.
+        outgoing = raw if message.transaction.relay is None else self._outgoing(message, data, reading)
         started = time.perf_counter()
         verdict = self._decide(message, reading, raw)
         self._seconds["decide"].observe(time.perf_counter() - started)
         return Inspected(raw, outgoing, reading, verdict)
+
+    def _outgoing(self, message: _Message, data: Data, reading: Reading) -> Buffer:
+        """The message for the next hop. Raises Refusal for what must not go on."""
+        relay = message.transaction.relay
+        if data.look_alike:
+            raise Refusal(LOOK_ALIKE)
+        if message.transaction.strict and not data.clean:
+            raise Refusal(BARE_LINE_END)
+        if has_long_line(data.wire, self._config.limits.line_length):
+            raise Refusal(LONG_LINE)
+        if reading.received_count > self._config.limits.hops:
+            raise Refusal(LOOP)
+        outgoing = data.outgoing()
+        if relay is not None and not relay.takes_8bit and not outgoing.isascii():
+            raise Refusal(NEEDS_8BIT)
+        return outgoing
 
     def _decide(self, message: _Message, reading: Reading, raw: Buffer) -> Verdict | None:
         """The verdict; None where judging itself failed, which never stops mail (promise 4)."""
@@ -242,7 +248,10 @@ class Delivery:
                 "next_hop": message.target,
                 "seconds": round(seconds, 6),
             }
-            self._archive.note(message_id=message.uuid, received=self._now(), document=_document(event))
+            try:
+                self._archive.note(message_id=message.uuid, received=self._now(), document=_document(event))
+            except Exception:  # the message's own fate is settled: the client must get its reply
+                self._log.exception("event_lost", id=message.id)
         self._log.info(
             "message",
             id=message.id,

@@ -38,12 +38,10 @@ class Offer:
         return int(value) if value.isdecimal() and len(value) < 20 else 0
 
 
-# What is presumed of mail exchangers on the internet before any of them was asked. No DSN: many lack it,
-# and a client that is not offered DSN sends its own "relayed" notice, which is the truth.
+# What is presumed of mail exchangers on the internet, and of a next hop that does not answer: a client that is not
+# offered SMTPUTF8 or 8BITMIME returns such mail to its sender, though it could wait. No DSN: many lack it, and a
+# client that is not offered DSN sends its own "relayed" notice, which is the truth.
 PRESUMED = Offer(dict.fromkeys(("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE"), ""))
-
-# What is safe to offer while a next hop does not answer: its mail is deferred anyway.
-UNKNOWN = Offer({"PIPELINING": "", "SIZE": ""})
 
 
 def parse_offer(reply: Reply) -> Offer:

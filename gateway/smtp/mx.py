@@ -18,6 +18,9 @@ import dns.resolver
 from gateway.config import Dns
 from gateway.smtp.reply import DNS_FAILED, MX_LOOP, NO_DOMAIN, NULL_MX, Refusal
 
+# What cannot be a domain's name at all.
+_NO_NAME = (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, dns.name.BadEscape)
+
 MAX_HOSTS = 10  # enough for any sane domain; bounds the work that a hostile zone can cause
 
 
@@ -38,7 +41,7 @@ class MxResolver:
         """Host names to try in order; the domain itself where it has no MX. Raises Refusal."""
         try:
             answer = await self._resolver.resolve(domain, "MX", search=False)
-        except dns.resolver.NXDOMAIN:
+        except (dns.resolver.NXDOMAIN, *_NO_NAME):
             raise Refusal(NO_DOMAIN) from None
         except dns.resolver.NoAnswer:
             return [domain]  # the implicit MX, RFC 5321 §5.1
@@ -64,7 +67,7 @@ class MxResolver:
         for kind in (dns.rdatatype.AAAA, dns.rdatatype.A):
             try:
                 found += [item.address for item in await self._resolver.resolve(host, kind, search=False)]
-            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, *_NO_NAME):
                 continue
             except (dns.exception.DNSException, OSError) as error:
                 failed = error

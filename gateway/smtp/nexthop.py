@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from gateway.config import Config, Route, TlsMode, route_for
 from gateway.message.envelope import Client
-from gateway.smtp.extensions import PRESUMED, UNKNOWN, Offer
+from gateway.smtp.extensions import PRESUMED, Offer
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import NEXT_HOP_BUSY, NEXT_HOP_GONE, NO_DOMAIN, Refusal
 from gateway.smtp.stream import Deadlines
@@ -65,18 +65,41 @@ class NextHop:
 
     async def acquire(self, client: Client | None, *, fresh: bool = False) -> Upstream:
         """A session for one transaction of `client`, reused where possible. Raises Refusal."""
-        session = None if fresh else self._take_idle(client)
-        if session is None:
-            session = await self._open_session()
+        if self._open >= self._config.limits.upstream_connections:
+            raise NextHopFailure("refused", NEXT_HOP_BUSY)
         self._open += 1
         self._busy_gauge.inc()
         try:
-            if client is not None and self.route.xclient:
-                await session.introduce(client, self._config.hostname, self._config.timeouts.reply)
+            return (None if fresh else await self._reuse(client)) or await self._new(client)
         except BaseException:
-            self.discard(session)
+            self._open -= 1
+            self._busy_gauge.dec()
+            raise
+
+    async def _reuse(self, client: Client | None) -> Upstream | None:
+        """An idle session that now names `client`; None where there is none."""
+        while (session := self._take_idle(client)) is not None:
+            try:
+                await self._introduce(session, client)
+            except NextHopFailure:  # stale, or it keeps to the client it was told of before
+                session.abort()
+            else:
+                self._reused.inc()
+                return session
+        return None
+
+    async def _new(self, client: Client | None) -> Upstream:
+        session = await self._open_session()
+        try:
+            await self._introduce(session, client)
+        except BaseException:
+            session.abort()
             raise
         return session
+
+    async def _introduce(self, session: Upstream, client: Client | None) -> None:
+        if client is not None and self.route.xclient:
+            await session.introduce(client, self._config.hostname, self._config.timeouts.reply)
 
     def release(self, session: Upstream) -> None:
         """Give a session back between two transactions."""
@@ -110,7 +133,6 @@ class NextHop:
             self._idle_gauge.dec()
             choice = len(self._idle) - 1
             if session.unpark():
-                self._reused.inc()
                 return session
         return None
 
@@ -123,8 +145,6 @@ class NextHop:
     # --- connecting ---
 
     async def _open_session(self) -> Upstream:
-        if self._open >= self._config.limits.upstream_connections:
-            raise NextHopFailure("refused", NEXT_HOP_BUSY)
         started = time.perf_counter()
         failure: Refusal | None = None
         async for target in self._targets():
@@ -157,9 +177,18 @@ class NextHop:
             for hop in self.route.next_hop:
                 yield Target(hop.host, hop.port, hop.host)
             return
+        found, failure = False, None
         for host in await self._look_up(self._mx.exchangers(self.domain)):
-            for address in await self._look_up(self._mx.addresses(host)):
+            try:
+                addresses = await self._look_up(self._mx.addresses(host))
+            except Refusal as refusal:
+                failure = refusal  # the next exchanger may be known all the same
+                continue
+            for address in addresses:
+                found = True
                 yield Target(address, self.route.port, host)
+        if failure is not None and not found:
+            raise failure
 
     async def _look_up(self, answer: Awaitable[list[str]]) -> list[str]:
         try:
@@ -171,14 +200,14 @@ class NextHop:
     # --- what it offers ---
 
     async def offer(self) -> Offer:
-        """What the next hop offers, asked once; UNKNOWN while it does not answer."""
+        """What the next hop offers, asked once; what is usual while it does not answer, and mail waits anyway."""
         if self.route.next_hop == "mx":
             return PRESUMED
         if self._offer is None:
             self.ask()
         if self._offer is None and self._probe is not None:
             await asyncio.wait((self._probe,), timeout=OFFER_WAIT)
-        return self._offer or UNKNOWN
+        return self._offer or PRESUMED
 
     def ask(self) -> None:
         """Connect to learn the offer, unless that is under way."""

@@ -75,7 +75,10 @@ class Relay:
 
         A small message waits for `finish`, so that it goes out in one packet with its dot.
         """
-        if (self._session is None or self._session.lost) and (await self.data()).code != 354:
+        session = self._session
+        # Lost with nothing said, and nothing sent yet: the transaction may begin again on a new session.
+        gone = session is None or (session.lost and not session.buffer)
+        if gone and (await self.data()).code != 354:
             raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST))
         if sum(map(len, parts)) <= ONE_WRITE:
             self._small = parts
@@ -96,8 +99,12 @@ class Relay:
         Only to be called when the message is durable in the archive.
         """
         session = self._living()
-        session.write(b"".join([*self._small, b".\r\n"]))
         try:
+            early = session.early_refusal()
+            if early is not None:
+                self._give_back(keep=False)
+                return early
+            session.write(b"".join([*self._small, b".\r\n"]))
             answer = await session.reply(timeout)
         except NextHopFailure as failure:
             raise self._failed(failure) from None
@@ -114,10 +121,8 @@ class Relay:
     # --- sessions ---
 
     async def _steadily(self, commands: Commands) -> list[Reply]:
-        """The replies to commands; where a reused session is stale, from a new one."""
-        if self._session is None:
-            await self._take_session(fresh=self._retried)
-        session = self._living()
+        """The replies to commands; where a reused session is stale, once from a new one."""
+        session = await self._ready()
         try:
             return await self._say(session, commands)
         except _Stale:
@@ -126,15 +131,20 @@ class Relay:
             if failure.reason != "lost" or not self._may_retry(session):
                 raise self._failed(failure) from None
         self._give_back(keep=False)
+        self._retried = True
         self._metrics.upstream_retries.labels(self.hop.name).inc()
-        await self._take_session(fresh=True)
-        return await self._say(self._living(), commands)
+        try:
+            return await self._say(await self._ready(), commands)
+        except NextHopFailure as failure:
+            raise self._failed(failure) from None
 
-    async def _take_session(self, *, fresh: bool) -> None:
-        self._retried = self._retried or fresh
-        self._begun = self._in_data = False
-        self._session = await self.hop.acquire(self._client, fresh=fresh)
-        self.target = str(self._session.target)
+    async def _ready(self) -> Upstream:
+        """The session in use, or one from the pool; after a retry only a new one will do. Raises Refusal."""
+        if self._session is None:
+            self._begun = self._in_data = False
+            self._session = await self.hop.acquire(self._client, fresh=self._retried)
+            self.target = str(self._session.target)
+        return self._session
 
     def _may_retry(self, session: Upstream) -> bool:
         return session.reused and not self._retried
@@ -183,6 +193,10 @@ class Relay:
             replies = await session.exchange(b"".join(commands), len(commands), self._timeout)
         else:
             replies = [(await session.exchange(item, 1, self._timeout))[0] for item in commands]
+        for command, answer in zip(commands, replies, strict=True):
+            if answer.code < 400 and (answer.code == 354) != (command == b"DATA\r\n"):
+                session.abort()
+                raise NextHopFailure("greeting", NEXT_HOP_NONSENSE)
         if any(answer.code == 421 for answer in replies):
             if self._may_retry(session):
                 raise _Stale

@@ -25,7 +25,8 @@ class Reply:
 
     @property
     def positive(self) -> bool:
-        return 200 <= self.code < 400
+        """Whether the command was carried out; 354 and its kin are no such answer."""
+        return 200 <= self.code < 300
 
     @property
     def permanent(self) -> bool:
@@ -51,10 +52,11 @@ class ReplyError(ValueError):
 def take_reply(buffer: bytearray) -> Reply | None:
     """Remove one whole reply from the front of `buffer`; None while it is incomplete.
 
-    Raises ReplyError for what is no reply, or is longer than MAX_REPLY_OCTETS. A line that ends in a
-    bare LF is taken as a line: some servers send it, and nothing can be smuggled by a reply.
+    Raises ReplyError for what is no reply, has lines of several codes, or is longer than MAX_REPLY_OCTETS. A line
+    that ends in a bare LF is taken as a line: some servers send it, and nothing can be smuggled by a reply.
     """
     start = 0
+    first: bytes | None = None
     while True:
         end = buffer.find(b"\n", start)
         if end < 0:
@@ -62,8 +64,9 @@ def take_reply(buffer: bytearray) -> Reply | None:
                 raise ReplyError("reply too long")
             return None
         match = _REPLY_LINE.match(bytes(buffer[start:end]).rstrip(b"\r"))
-        if match is None:
-            raise ReplyError("not a reply line")
+        if match is None or match[1] != (first or match[1]):
+            raise ReplyError("not a reply")
+        first = match[1]
         start = end + 1
         if match[2] != b"-":
             wire = bytes(buffer[:start])

@@ -12,7 +12,7 @@ import socket
 from dataclasses import replace
 from functools import lru_cache
 
-from aiosmtpd.proxy_protocol import get_proxy
+from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
 from gateway.config import Listener
 from gateway.message.envelope import Client
@@ -64,7 +64,7 @@ class Server:
         client: Client | None = Client(address, port, helo="")
         result = "refused_proxy"
         if listener.proxy_protocol:
-            client = await _proxied(stream, listener, address, self._context.config.timeouts.connect)
+            client = await _proxied(stream, listener, address, port, self._context.config.timeouts.connect)
         if client is not None:
             result = self._context.connections.enter(client.address)
         metrics.connections.labels(listener.name, result).inc()
@@ -110,14 +110,20 @@ def _plain(address: str) -> str:
 # --- PROXY protocol --------------------------------------------------------------------------------
 
 
-async def _proxied(stream: Stream, listener: Listener, address: str, timeout: float) -> Client | None:
+async def _proxied(
+    stream: Stream, listener: Listener, address: str, port: int, timeout: float
+) -> Client | None:
     """The client that a load balancer names; None where it may not, or does not say it right."""
     if not any(ipaddress.ip_address(address) in network for network in listener.proxy_networks):
         return None
     try:
         header = await get_proxy(_Reader(stream, timeout))
-        if not header.valid or not header.src_addr:
+        if not header.valid:
             return None
+        if (
+            header.command == V2_CMD.LOCAL or not header.src_addr
+        ):  # the balancer's own connection, a health check
+            return Client(address, port, helo="")
         source = _plain(str(header.src_addr))
         return replace(Client(source, int(header.src_port or 0), helo=""), proxy=address)
     except (ConnectionLost, TimedOut, ValueError):

@@ -23,7 +23,7 @@ from gateway.smtp.auth import decode_login, decode_plain
 from gateway.smtp.commands import Path, declared_size, parse_path
 from gateway.smtp.context import Context
 from gateway.smtp.data import DataReader
-from gateway.smtp.extensions import UNKNOWN, Offer, mail_keywords, rcpt_keywords
+from gateway.smtp.extensions import Offer, mail_keywords, rcpt_keywords
 from gateway.smtp.nexthop import NextHop
 from gateway.smtp.relay import Relay
 from gateway.smtp.reply import Refusal, Reply
@@ -44,13 +44,14 @@ class Session:
         self._listener = listener
         self._context = context
         self._log = structlog.get_logger()
-        self._offer = UNKNOWN
+        self._offer = Offer()
         self._transaction: Transaction | None = None
         self._commands = 0
         self._errors = 0
         self._out = bytearray()
         self._in_command = False  # between reading a command and its reply
         self._draining = False
+        self._hurried = False
         self._address = ipaddress.ip_address(client.address)
 
     async def run(self) -> None:
@@ -76,6 +77,7 @@ class Session:
 
     def hurry(self) -> None:
         """The time to drain is over: end the session unless it is past a final dot."""
+        self._hurried = True
         if not self._in_command:
             self._end_now()
 
@@ -88,7 +90,7 @@ class Session:
 
     async def _turn(self) -> bool:
         """One command; False when the session is over."""
-        if self._draining and self._transaction is None:
+        if self._hurried or (self._draining and self._transaction is None):
             self._say(replies.SHUTTING_DOWN)
             return False
         try:
@@ -221,6 +223,8 @@ class Session:
                 password = decode_login(await self._challenge("UGFzc3dvcmQ6"))
             else:
                 raise Refusal(replies.AUTH_MECHANISM)
+        except LineTooLong:
+            raise Refusal(replies.LINE_TOO_LONG) from None
         except ValueError:
             raise Refusal(replies.AUTH_BAD) from None
         if not await asyncio.to_thread(self._context.users.check, name, password):
@@ -345,8 +349,8 @@ class Session:
             raise Refusal(replies.BAD_ADDRESS)
         if self._listener.role == Role.INBOUND and not any(in_domain(domain, own) for own in domains):
             raise Refusal(replies.RELAY_DENIED)
-        hop = self._context.next_hops.for_domain(domain)
-        if hop is None:
+        hop = None if domain.startswith("[") else self._context.next_hops.for_domain(domain)
+        if hop is None:  # nor is mail sent to address literals
             raise Refusal(replies.NO_ROUTE)
         return hop
 

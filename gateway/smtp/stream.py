@@ -118,7 +118,11 @@ class Stream(asyncio.Protocol):
         return taken
 
     async def line(self, timeout: float, limit: int) -> bytes:
-        """The next line without its line end. Raises LineTooLong, ConnectionLost, TimedOut."""
+        """The next line without its line end, whole within `timeout` s.
+
+        Raises LineTooLong, ConnectionLost, TimedOut.
+        """
+        until = self._loop.time() + timeout
         while True:
             end = self.buffer.find(b"\n")
             if end >= 0:
@@ -131,7 +135,7 @@ class Stream(asyncio.Protocol):
             if len(self.buffer) > limit:
                 self._skipping = True
                 self.buffer.clear()
-            await self.more(timeout)
+            await self.more(until - self._loop.time())
 
     # --- writing ---
 

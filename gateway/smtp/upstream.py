@@ -93,15 +93,42 @@ class Upstream(Stream):
     # --- talking ---
 
     async def exchange(self, wire: bytes, count: int, timeout: float) -> list[Reply]:
-        """Send commands and read `count` replies. Raises NextHopFailure; the connection is then unusable."""
+        """Send commands and read `count` replies, each within `timeout` s.
+
+        Raises NextHopFailure, also where more came than was asked for; the connection is then unusable.
+        """
+        self.require_silence()
         self.write(wire)
-        return [await self.reply(timeout) for _ in range(count)]
+        replies = [await self.reply(timeout) for _ in range(count)]
+        if replies[-1].code != 354:  # a message may be refused before all of it was sent: `early_refusal`
+            self.require_silence()
+        return replies
+
+    def early_refusal(self) -> Reply | None:
+        """A refusal that came while the message was still being sent. Raises NextHopFailure for anything else."""
+        try:
+            early = take_reply(self.buffer)
+        except ReplyError:
+            early = None
+        if early is not None and early.code >= 400:
+            return early
+        if early is not None:
+            self.buffer += early.wire
+        self.require_silence()
+        return None
+
+    def require_silence(self) -> None:
+        """Nothing may have come unasked: whatever it is, it would shift every later reply. Raises NextHopFailure."""
+        if self.buffer:
+            self.abort()
+            raise NextHopFailure("lost", NEXT_HOP_LOST)
 
     async def reply(self, timeout: float) -> Reply:
-        """The next reply. Raises NextHopFailure."""
+        """The next reply, whole within `timeout` s. Raises NextHopFailure."""
+        until = self._loop.time() + timeout
         try:
             while (answer := take_reply(self.buffer)) is None:
-                await self.more(timeout)
+                await self.more(until - self._loop.time())
         except ConnectionLost:
             raise NextHopFailure("lost", NEXT_HOP_LOST) from None
         except TimedOut:
@@ -131,13 +158,16 @@ class Upstream(Stream):
                 raise NextHopFailure("tls", NEXT_HOP_TLS)
             name = self.target.name if context.check_hostname else self.target.name or "next-hop"
             await self.start_tls(context, server_hostname=name, timeout=timeout)
-        except (OSError, ssl.SSLError, ConnectionLost) as error:
+        except (OSError, ConnectionLost, NextHopFailure) as error:  # ssl.SSLError is an OSError
             self.abort()
             raise NextHopFailure("tls", NEXT_HOP_TLS) from error
         await self.hello(hostname, timeout)
 
     async def introduce(self, client: Client, hostname: str, timeout: float) -> None:
-        """Name the real client by XCLIENT where the next hop offers it; it then starts afresh."""
+        """Name the real client by XCLIENT where the next hop offers it; it then starts afresh.
+
+        Raises NextHopFailure, also where the session names another client already and keeps to it.
+        """
         if "XCLIENT" not in self.offer or self.identity == client:
             return
         wire = xclient(client, self.offer.keywords["XCLIENT"])
@@ -146,6 +176,8 @@ class Upstream(Stream):
             await self.hello(hostname, timeout)
             self.needs_reset = False
             self.identity = client
+        elif self.identity is not None:
+            raise NextHopFailure("lost", NEXT_HOP_LOST)
 
 
 def xclient(client: Client, attributes: str) -> bytes:
