@@ -261,7 +261,7 @@ class Dns(Section):
 class Limits(Section):
     """Bounds; each has a soft or hard refusal of its own."""
 
-    message_size: Size = Field(50 * 2**20, description="Largest message; 552 5.3.4 beyond.")
+    message_size: Size = Field(50 * 2**20, ge=1, description="Largest message; 552 5.3.4 beyond.")
     connections: Annotated[int, Field(ge=1)] = Field(
         1000, description="Connections in each worker; 421 beyond."
     )
@@ -281,7 +281,7 @@ class Limits(Section):
         8192, description="Octets in a command line (RFC 5321 §4.5.3.1.4 asks for 512 and more); 500 beyond."
     )
     line_length: Size = Field(
-        2**20, description="Octets in one line of a message; 550 5.6.0 beyond (RFC 5321 allows 998)."
+        2**20, ge=1, description="Octets in one line of a message; 550 5.6.0 beyond (RFC 5321 allows 998)."
     )
     in_flight: Size = Field(
         256 * 2**20,
@@ -443,6 +443,11 @@ class Config(Section):
                 found.append(f"{key}.name: expected names that differ")
             if listener.tls != TlsMode.OFF and self.tls is None:
                 found.append(f"{key}.tls: expected a [tls] section with certificate and key")
+            for address in listener.bind:
+                if address.port and sum(address in other.bind for other in self.listener) > 1:
+                    found.append(
+                        f"{key}.bind: {address} stands in another listener too; expected one role each"
+                    )
             found += [f"{key}.{problem}" for problem in _access_problems(listener, self)]
         return found
 
@@ -488,7 +493,7 @@ def _access_problems(listener: Listener, config: Config) -> list[str]:
             "proxy_networks: expected the load balancers; a believed PROXY header makes an open relay"
         )
     for network in listener.proxy_networks:
-        if network.prefixlen == 0:
+        if network.prefixlen < (8 if network.version == 4 else 16):
             found.append(f"proxy_networks: {network} would believe anybody and make an open relay")
     return found
 

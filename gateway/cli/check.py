@@ -64,7 +64,13 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
         _report([Line(Grade.ERROR, "configuration", line) for line in str(error).splitlines()], json)
         raise typer.Exit(BAD_CONFIG) from None
     lines = [Line(Grade.OK, "configuration", f"{config} is valid")]
-    lines += [*_storage(settings), *_certificates(settings), *_users(settings), *_reload_sources(settings)]
+    lines += [
+        *_limits(settings),
+        *_storage(settings),
+        *_certificates(settings),
+        *_users(settings),
+        *_reload_sources(settings),
+    ]
     lines += asyncio.run(_next_hops(settings))
     lines += _directory(settings)
     _report(lines, json)
@@ -80,6 +86,19 @@ def _report(lines: list[Line], json: bool) -> None:
         else:
             grade = typer.style(f"{line.grade:8}", fg=colours[line.grade])
             typer.echo(f"{grade} {line.subject}: {line.text}")
+
+
+def _limits(config: Config) -> Iterator[Line]:
+    """Limits under which honest mail would never pass."""
+    limits = config.limits
+    if limits.in_flight < limits.message_size:
+        yield Line(Grade.ERROR, "limits.in_flight", "less than limits.message_size: such mail never passes")
+    if limits.message_size < 2**16:
+        yield Line(
+            Grade.WARNING, "limits.message_size", "less than 64 KiB, which RFC 5321 §4.5.3.1.7 asks for"
+        )
+    if limits.line_length < 998:
+        yield Line(Grade.WARNING, "limits.line_length", "less than 998, which RFC 5322 §2.1.1 allows")
 
 
 # --- the machine ---------------------------------------------------------------------------------------

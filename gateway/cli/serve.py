@@ -31,9 +31,11 @@ def serve(
     name: Annotated[str, typer.Option(help="Name of this process in logs and metrics.")] = "",
     sockets: Annotated[str, typer.Option(hidden=True)] = "",
     channel: Annotated[int, typer.Option(hidden=True)] = -1,
+    running: Annotated[Path | None, typer.Option("--settings", hidden=True)] = None,
 ) -> None:
     """Relay, archive and judge mail until SIGTERM; SIGHUP reloads certificates, directory and rules."""
-    settings = load_config(config)
+    # A child that is started again takes the settings that the service runs with: the file may be half-edited.
+    settings = Config.model_validate_json(running.read_bytes()) if running else load_config(config)
     process = name or ("supervisor" if part is Part.ALL else f"{part}-alone")
     logs.configure(settings.telemetry.log_level, process=process)
     if part is Part.ALL:

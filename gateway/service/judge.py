@@ -52,7 +52,10 @@ class Judge:
         """Look for a changed roster for ever."""
         while True:
             await asyncio.sleep(self._config.directory.poll)
-            await asyncio.to_thread(self.refresh)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception:
+                self._log.exception("roster_look_failed")
 
     async def reload(self, path: Path | None) -> None:
         """Read the roster, and the rules in the configuration file, again (SIGHUP)."""
@@ -75,8 +78,10 @@ class Judge:
         try:
             result = read()
         finally:
-            gc.freeze()
             gc.enable()
+        if isinstance(result, Import):
+            gc.collect()
+            gc.freeze()
         directory = self._watched.directory
         self._metrics.directory_people.set(len(directory.people))
         self._metrics.directory_groups.set(len(directory.groups))

@@ -24,16 +24,23 @@ class Signals:
         self.stop = asyncio.Event()
         self._on_reload = on_reload
         self._reloading: asyncio.Task[None] | None = None
+        self._again = False
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     def _reload(self) -> None:
+        self._again = True
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.get_running_loop().create_task(self._reload_safely())
 
     async def _reload_safely(self) -> None:
+        while self._again:  # a signal that came during a reload counts too
+            self._again = False
+            await self._reload_once()
+
+    async def _reload_once(self) -> None:
         try:
             await self._on_reload()
         except Exception:

@@ -8,6 +8,7 @@ listener.
 from __future__ import annotations
 
 import socket
+import time
 
 from gateway.config import ConfigError, HostPort, Listener
 
@@ -20,6 +21,8 @@ def bind(listeners: tuple[Listener, ...], workers: int) -> list[list[Bound]]:
     for listener in listeners:
         for address in listener.bind:
             port = address.port
+            if port:
+                _require_free(listener, address)
             for share in shares:
                 bound = _bind(listener, address, port)
                 port = bound.getsockname()[1]
@@ -27,14 +30,14 @@ def bind(listeners: tuple[Listener, ...], workers: int) -> list[list[Bound]]:
     return shares
 
 
-def _bind(listener: Listener, address: HostPort, port: int) -> socket.socket:
+def _bind(listener: Listener, address: HostPort, port: int, *, shared: bool = True) -> socket.socket:
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
             address.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         made = socket.socket(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(target)
@@ -45,6 +48,21 @@ def _bind(listener: Listener, address: HostPort, port: int) -> socket.socket:
         ) from error
     made.setblocking(False)
     return made
+
+
+def _require_free(listener: Listener, address: HostPort) -> None:
+    """With SO_REUSEPORT a second service would get a part of the connections, unnoticed: nobody else may listen.
+
+    Workers whose supervisor was killed give their sockets back within moments: so this waits a little.
+    """
+    for _ in range(30):
+        try:
+            _bind(listener, address, address.port, shared=False).close()
+            return
+        except ConfigError as error:
+            problem = error
+            time.sleep(0.1)
+    raise problem
 
 
 def describe(share: list[Bound]) -> str:

@@ -58,10 +58,11 @@ class Supervisor:
         self._path = path
         self._log = structlog.get_logger()
         self._run = config.storage.run
+        self._settings = self._run / "settings.json"  # what is served, whatever the file says by now
         self._lock: IO[str] | None = None
         self._children: list[Child] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def serve(self) -> int:
         """Start everything, keep it running until SIGTERM, stop it; the exit code. Raises ConfigError."""
@@ -106,6 +107,7 @@ class Supervisor:
             self._lock = (self._run / "serve.lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self._run / "metrics", ignore_errors=True)
+            self._settings.write_text(self._config.model_dump_json(indent=1))
         except BlockingIOError:
             raise ConfigError(
                 f"storage.path {self._config.storage.path}: another `mailgw serve` uses it; "
@@ -145,10 +147,10 @@ class Supervisor:
     # --- children ---
 
     async def _keep(self, child: Child, metrics: Metrics) -> None:
-        """Start a child, and again whenever it ends."""
+        """Start a child, and again whenever it ends, until the service stops."""
         alive = metrics.processes.labels(child.role)
         alive.inc(0)
-        while True:
+        while not self._stopping.is_set():
             started = time.monotonic()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
@@ -160,6 +162,8 @@ class Supervisor:
                 *child.arguments,
                 "--config",
                 str(self._path),
+                "--settings",
+                str(self._settings),
                 "--channel",
                 str(theirs.fileno()),
                 pass_fds=(*child.descriptors, theirs.fileno()),
@@ -168,6 +172,8 @@ class Supervisor:
                 # of its own: Linux shares the processor between sessions first, whatever their niceness
             )
             theirs.close()
+            if self._stopping.is_set():  # it came up while the others were told
+                self._signal(child, signal.SIGTERM)
             alive.inc()
             if await wait_ready(ours):
                 child.ready.set()
@@ -176,13 +182,14 @@ class Supervisor:
             ours.close()
             alive.dec()
             forget_process(self._run / "metrics", child.name)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             child.failures = 0 if time.monotonic() - started > STEADY else child.failures + 1
             pause = min(MAX_PAUSE, 0.0 if child.failures <= 1 else 0.1 * 2**child.failures)
             self._log.error("process_ended", name=child.name, code=code, pause=pause)
             metrics.process_restarts.labels(child.role).inc()
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _announce(self) -> None:
         for child in self._children:
@@ -192,7 +199,7 @@ class Supervisor:
 
     async def _stop(self) -> None:
         """SIGTERM to all, and wait: each child bounds its own end."""
-        self._stopping = True
+        self._stopping.set()
         for child in self._children:
             self._signal(child, signal.SIGTERM)
         limit = self._config.timeouts.drain + self._config.timeouts.commit + 15

@@ -73,11 +73,11 @@ async def serve(
 
     async def reload() -> None:
         await judge.reload(path)
-        try:
-            context.tls.reload()
-            context.users = load_users(config)
-        except ConfigError as error:
-            log.error("reload_refused", problems=str(error).splitlines())
+        for part in (context.tls.reload, context.reload_users):
+            try:
+                part()
+            except ConfigError as error:
+                log.error("reload_refused", problems=str(error).splitlines())
 
     signals = Signals(reload)
     tasks = [asyncio.create_task(metrics.keep_flushed()), asyncio.create_task(judge.follow())]
@@ -95,11 +95,6 @@ async def serve(
     return 0
 
 
-def load_users(config: Config) -> Users:
-    """Who may sign in. Raises ConfigError naming file and line."""
-    return Users.load(config.auth.users_file) if config.auth else Users({})
-
-
 def build_context(
     config: Config, metrics: Metrics, archive: Appender, judge: delivery.Judge, *, sweep: float = 0.25
 ) -> Context:
@@ -113,9 +108,10 @@ def build_context(
         next_hops=NextHops(config, deadlines, metrics, random.Random()),  # noqa: S311 -- load spreading only
         delivery=Delivery(config, archive, judge, metrics),
         tls=ServerTls(config),
-        users=load_users(config),
+        users=Users.of(config),
         connections=Connections(config.limits),
         in_flight=InFlight(config.limits, metrics),
+        sign_ins=asyncio.Semaphore(2),
         command_seconds=metrics.phase_seconds.labels("command"),
         received_bytes={name: metrics.received_bytes.labels(name) for name in names},
         message_size={name: metrics.message_size_bytes.labels(name) for name in names},

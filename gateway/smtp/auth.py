@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import ConfigError
+from gateway.config import Config, ConfigError
 
 N, R, P = 2**14, 8, 5  # 16 MiB, about 0.2 s: one of the settings OWASP lists for scrypt
 
@@ -65,6 +65,11 @@ class Users:
     def __init__(self, hashes: dict[str, PasswordHash]) -> None:
         self._hashes = hashes
         self._nobody = PasswordHash(N, R, P, b"nobody has this!", bytes(32))
+
+    @classmethod
+    def of(cls, config: Config) -> Users:
+        """The users of a configuration; nobody where it names no file. Raises ConfigError."""
+        return cls.load(config.auth.users_file) if config.auth else cls({})
 
     @classmethod
     def load(cls, path: Path) -> Users:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.config import Config, Listener, Role
+from gateway.config import Config, Listener, Role, in_domain
 from gateway.smtp.auth import Users
 from gateway.smtp.delivery import Delivery
 from gateway.smtp.extensions import Offer, common
@@ -30,9 +31,14 @@ class Context:
     users: Users
     connections: Connections
     in_flight: InFlight
+    sign_ins: asyncio.Semaphore  # checks of a password at once: slow ones, in threads that mail needs too
     command_seconds: HistogramCell
     received_bytes: Mapping[str, CounterCell]
     message_size: Mapping[str, HistogramCell]
+
+    def reload_users(self) -> None:
+        """Read again who may sign in. Raises ConfigError, and the old users stay."""
+        self.users = Users.of(self.config)
 
     async def offer(self, listener: Listener) -> Offer:
         """What a client of this listener is offered: what we and every next hop of it can do."""
@@ -40,5 +46,12 @@ class Context:
         if listener.role == Role.JOURNAL:
             own = {"PIPELINING": "", "8BITMIME": "", "SMTPUTF8": "", "ENHANCEDSTATUSCODES": ""}
             return common([Offer(own)], size)
-        domains = self.config.district.domains if listener.role == Role.INBOUND else None
+        domains = _own_domains(self.config) if listener.role == Role.INBOUND else None
         return common(await self.next_hops.offers(domains), size)
+
+
+def _own_domains(config: Config) -> tuple[str, ...]:
+    """The district's domains, and those below them that have a route of their own."""
+    own = config.district.domains
+    routed = (name for route in config.route for name in route.domains)
+    return (*own, *(name for name in routed if any(in_domain(name, parent) for parent in own)))

@@ -77,11 +77,11 @@ class DataReader:
     gets its reply and the connection stays in step.
     """
 
-    __slots__ = ("_buffer", "_clean", "_dotted", "_limit", "_received", "overflow")
+    __slots__ = ("_buffer", "_clean", "_dotted", "_received", "limit", "overflow")
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
-        self._limit = limit
+        self.limit = limit
         self._received = 0
         self._clean = True
         self._dotted = False
@@ -112,14 +112,14 @@ class DataReader:
         end = -2 if at_start else self._find_end(max(0, start - 4))
         if end == -1:
             self._clean = self._clean and _clean(buffer, start, final=False)
-            if self._received > self._limit or self.overflow:
+            if self._received > self.limit or self.overflow:
                 self.discard()
             return None
         rest = bytes(buffer[end + 5 :])
         self._received -= len(rest)
         del buffer[end + 2 :]
         self._clean = self._clean and _clean(buffer, min(start, len(buffer)), final=True)
-        if self._received - 3 > self._limit:
+        if self._received - 3 > self.limit:
             self.overflow = True
         return rest
 

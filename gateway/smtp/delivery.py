@@ -118,6 +118,8 @@ class Delivery:
             self._log.exception("delivery_failed", id=message.id)
             message.outcome, answer = "failed", OURS
         finally:
+            if transaction.relay is not None:
+                message.target, message.dotted = transaction.relay.target, transaction.relay.dotted
             transaction.abandon()
         self._conclude(message, answer, len(data.wire), time.perf_counter() - started)
         return answer
@@ -230,10 +232,14 @@ class Delivery:
         started = time.perf_counter()
         verdict = inspected.verdict
         document = _document({"envelope": envelope, "verdict": verdict.to_json() if verdict else None})
-        await self._archive.append(
-            id=message.uuid, received=message.received, document=document, raw=inspected.raw
-        )
-        message.archived = True
+        message.kept = True  # so it may be even where the deadline interrupts this
+        try:
+            await self._archive.append(
+                id=message.uuid, received=message.received, document=document, raw=inspected.raw
+            )
+        except Exception:
+            message.kept = False
+            raise
         self._seconds["archive"].observe(time.perf_counter() - started)
 
     def _conclude(self, message: _Message, answer: Reply, size: int, seconds: float) -> None:
@@ -241,12 +247,14 @@ class Delivery:
         transaction = message.transaction
         self._seconds["whole"].observe(seconds)
         self._metrics.transactions.labels(transaction.listener, message.outcome).inc()
-        if message.archived and message.outcome != "journaled":
+        if message.kept and message.outcome != "journaled":
             event = {
                 "event": message.outcome,
                 "reply": answer.text,
                 "next_hop": message.target,
                 "seconds": round(seconds, 6),
+                # With the final dot sent, a lost or late reply may hide a delivery (RFC 1047).
+                "final_dot": message.dotted,
             }
             try:
                 self._archive.note(message_id=message.uuid, received=self._now(), document=_document(event))
@@ -273,9 +281,10 @@ class _Message:
         self.received = received
         self.uuid = uuid7(int(received.timestamp() * 1_000_000), os.urandom(8))
         self.id = str(self.uuid)
-        self.target = transaction.relay.target if transaction.relay else ""
+        self.target = ""
         self.verdict: Verdict | None = None
-        self.archived = False
+        self.kept = False  # the archive has the message, or may have it
+        self.dotted = False
         self.outcome = "failed"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from gateway.smtp.upstream import NextHopFailure, Target, Upstream, connect
 from gateway.telemetry.metrics import Metrics
 
 OFFER_WAIT = 2.0  # seconds that a client's EHLO waits for a next hop that was not heard of yet
+MAX_ADDRESSES = 4  # of one exchanger: enough for both families, bounds what a hostile zone costs
 MAX_DOMAINS = 1000  # pools of MX domains remembered by a worker
 
 
@@ -36,6 +38,7 @@ class NextHop:
         deadlines: Deadlines,
         metrics: Metrics,
         mx: MxResolver,
+        context: ssl.SSLContext | None,
         domain: str = "",
     ) -> None:
         self.route = route
@@ -45,7 +48,7 @@ class NextHop:
         self._deadlines = deadlines
         self._metrics = metrics
         self._mx = mx
-        self._context = client_context(route)
+        self._context = context
         self._idle: list[Upstream] = []
         self._open = 0
         self._offer: Offer | None = None
@@ -56,10 +59,15 @@ class NextHop:
         self._opened = metrics.upstream_opened.labels(self.name)
         self._connect_seconds = metrics.phase_seconds.labels("connect")
 
-    @property
     def unused(self) -> bool:
         """Whether nothing is open here."""
+        self._forget_ended()
         return self._open == 0 and not self._idle
+
+    def _forget_ended(self) -> None:
+        living = [session for session in self._idle if not session.lost]
+        self._idle_gauge.dec(len(self._idle) - len(living))
+        self._idle = living
 
     # --- the pool ---
 
@@ -81,8 +89,11 @@ class NextHop:
         while (session := self._take_idle(client)) is not None:
             try:
                 await self._introduce(session, client)
-            except NextHopFailure:  # stale, or it keeps to the client it was told of before
+            except BaseException as failure:
                 session.abort()
+                if not isinstance(failure, NextHopFailure) or failure.reason == "timeout":
+                    raise  # a silent host: the other sessions would be silent as well
+                # else stale, or it keeps to the client it was told of before
             else:
                 self._reused.inc()
                 return session
@@ -105,14 +116,15 @@ class NextHop:
         """Give a session back between two transactions."""
         self._open -= 1
         self._busy_gauge.dec()
+        self._forget_ended()
         room = len(self._idle) < self._config.limits.upstream_idle
         until = self._deadlines.loop.time() + self._config.timeouts.upstream_idle
-        if room and session.park(until):
+        if not session.park(until):
+            session.abort()
+        elif room:
             session.reused = True
             self._idle.append(session)
             self._idle_gauge.inc()
-        elif session.lost or session.buffer:
-            session.abort()
         else:
             session.write(b"QUIT\r\n")
             session.close()
@@ -146,10 +158,23 @@ class NextHop:
 
     async def _open_session(self) -> Upstream:
         started = time.perf_counter()
+        try:
+            # However many hosts and addresses there are, the client waits no longer than for anything else.
+            async with asyncio.timeout(self._config.timeouts.commit):
+                session = await self._connect()
+        except TimeoutError:
+            raise NextHopFailure("timeout", NEXT_HOP_GONE) from None
+        self._offer = session.offer
+        self._opened.inc()
+        self._connect_seconds.observe(time.perf_counter() - started)
+        return session
+
+    async def _connect(self) -> Upstream:
+        """A session with the first host that takes one. Raises Refusal."""
         failure: Refusal | None = None
         async for target in self._targets():
             try:
-                session = await connect(
+                return await connect(
                     target,
                     self._deadlines,
                     hostname=self._config.hostname,
@@ -160,11 +185,6 @@ class NextHop:
             except NextHopFailure as error:
                 failure = error
                 self._metrics.upstream_failures.labels(self.name, error.reason).inc()
-                continue
-            self._offer = session.offer
-            self._opened.inc()
-            self._connect_seconds.observe(time.perf_counter() - started)
-            return session
         if failure is None:
             # A domain that exists, but neither it nor an exchanger of it has an address.
             self._metrics.upstream_failures.labels(self.name, "dns").inc()
@@ -184,7 +204,7 @@ class NextHop:
             except Refusal as refusal:
                 failure = refusal  # the next exchanger may be known all the same
                 continue
-            for address in addresses:
+            for address in addresses[:MAX_ADDRESSES]:
                 found = True
                 yield Target(address, self.route.port, host)
         if failure is not None and not found:
@@ -229,11 +249,13 @@ class NextHops:
         self._deadlines = deadlines
         self._metrics = metrics
         self._mx = MxResolver(config.dns, config.hostname, shuffle)
+        self._contexts = {route.name: client_context(route) for route in config.route}
         self._fixed = {route.name: self._next_hop(route) for route in config.route if route.next_hop != "mx"}
         self._by_mx: dict[str, NextHop] = {}
 
     def _next_hop(self, route: Route, domain: str = "") -> NextHop:
-        return NextHop(route, self._config, self._deadlines, self._metrics, self._mx, domain)
+        context = self._contexts[route.name]
+        return NextHop(route, self._config, self._deadlines, self._metrics, self._mx, context, domain)
 
     def for_domain(self, domain: str) -> NextHop | None:
         """The next hop for a recipient's domain (lower case, A-labels); None where no route leads there."""
@@ -245,7 +267,7 @@ class NextHops:
         hop = self._by_mx.get(domain)
         if hop is None:
             if len(self._by_mx) >= MAX_DOMAINS:
-                self._by_mx = {name: hop for name, hop in self._by_mx.items() if not hop.unused}
+                self._by_mx = {name: hop for name, hop in self._by_mx.items() if not hop.unused()}
             hop = self._by_mx[domain] = self._next_hop(route, domain)
         return hop
 

@@ -21,6 +21,10 @@ from gateway.telemetry.metrics import Metrics
 # Below this many octets headers, message and final dot go out in one write.
 ONE_WRITE = 64 * 1024
 
+# A large message goes out in blocks, so that a slow next hop has its time for each of them, and TLS does not hold up
+# the event loop for all of it.
+BLOCK = 256 * 1024
+
 Commands = Callable[[Upstream], list[bytes]]  # parameters depend on what the session's peer offers
 
 
@@ -36,6 +40,7 @@ class Relay:
     ) -> None:
         self.hop = hop
         self.target = ""  # host and port of the session in use
+        self.dotted = False  # the final dot was sent: the message may have been delivered, whatever came back
         self._mail = mail
         self._client = client
         self._timeout = reply_timeout
@@ -75,10 +80,8 @@ class Relay:
 
         A small message waits for `finish`, so that it goes out in one packet with its dot.
         """
-        session = self._session
-        # Lost with nothing said, and nothing sent yet: the transaction may begin again on a new session.
-        gone = session is None or (session.lost and not session.buffer)
-        if gone and (await self.data()).code != 354:
+        # Nothing of the message was sent yet: where the session ended meanwhile, it may begin again on a new one.
+        if (self._session is None or self._session.gone) and (await self.data()).code != 354:
             raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST))
         if sum(map(len, parts)) <= ONE_WRITE:
             self._small = parts
@@ -86,8 +89,10 @@ class Relay:
         session = self._living()
         try:
             for part in parts:
-                session.write(part)
-                await session.drained(self._timeout)
+                view = memoryview(part)
+                for start in range(0, len(view), BLOCK):
+                    session.write(view[start : start + BLOCK])
+                    await session.drained(self._timeout)
         except ConnectionLost:
             raise self._failed(NextHopFailure("lost", NEXT_HOP_LOST)) from None
         except TimedOut:
@@ -104,6 +109,7 @@ class Relay:
             if early is not None:
                 self._give_back(keep=False)
                 return early
+            self.dotted = True
             session.write(b"".join([*self._small, b".\r\n"]))
             answer = await session.reply(timeout)
         except NextHopFailure as failure:
@@ -140,6 +146,9 @@ class Relay:
 
     async def _ready(self) -> Upstream:
         """The session in use, or one from the pool; after a retry only a new one will do. Raises Refusal."""
+        if self._session is not None and self._session.gone:  # while the client took its time
+            self._give_back(keep=False)
+            self._retried = True
         if self._session is None:
             self._begun = self._in_data = False
             self._session = await self.hop.acquire(self._client, fresh=self._retried)

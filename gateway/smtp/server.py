@@ -30,6 +30,7 @@ class Server:
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def listen(self, listener: Listener, sock: socket.socket) -> None:
         """Accept connections on a bound socket."""
@@ -40,6 +41,7 @@ class Server:
 
     async def close(self, drain: float) -> None:
         """Accept no more; let transactions end for `drain` seconds, and those past the final dot for longer."""
+        self._closing = True
         for server in self._servers:
             server.close()
         for session in list(self._sessions):
@@ -77,6 +79,8 @@ class Server:
         gauge = metrics.connections_open.labels(listener.name)
         gauge.inc()
         self._sessions.add(session)
+        if self._closing:
+            session.drain()
         try:
             await session.run()
         finally:
@@ -94,9 +98,12 @@ class _Door(Stream):
         self._listener = listener
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # reset before it was accepted
+            transport.close()
+            return
         super().connection_made(transport)
-        address, port = transport.get_extra_info("peername")[:2]
-        self._server.serve(self, self._listener, _plain(address), port)
+        self._server.serve(self, self._listener, _plain(peer[0]), peer[1])
 
 
 @lru_cache(maxsize=4096)
@@ -120,10 +127,9 @@ async def _proxied(
         header = await get_proxy(_Reader(stream, timeout))
         if not header.valid:
             return None
-        if (
-            header.command == V2_CMD.LOCAL or not header.src_addr
-        ):  # the balancer's own connection, a health check
-            return Client(address, port, helo="")
+        if header.command == V2_CMD.LOCAL or not header.src_addr:
+            # The balancer's own connection, or one it cannot name: nobody's, so no network vouches for it.
+            return Client(address, port, helo="", proxy=address)
         source = _plain(str(header.src_addr))
         return replace(Client(source, int(header.src_port or 0), helo=""), proxy=address)
     except (ConnectionLost, TimedOut, ValueError):

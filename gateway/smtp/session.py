@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -33,6 +34,12 @@ from gateway.smtp.transaction import Transaction
 
 # Recipients handed to the next hop in one pipeline when the client pipelines them too.
 BATCH = 100
+
+# Octets a second that a message must come at, on average and beside the first `timeouts.data` seconds.
+SLOWEST = 1024
+
+# Routing inside a local part, which some mail servers follow (RFC 5321 §3.6.1 wants none of it).
+_ROUTING = re.compile(r"[@%!]")
 
 
 class Session:
@@ -227,7 +234,9 @@ class Session:
             raise Refusal(replies.LINE_TOO_LONG) from None
         except ValueError:
             raise Refusal(replies.AUTH_BAD) from None
-        if not await asyncio.to_thread(self._context.users.check, name, password):
+        async with self._context.sign_ins:
+            known = await asyncio.to_thread(self._context.users.check, name, password)
+        if not known:
             raise Refusal(replies.AUTH_FAILED)
         self._client = replace(self._client, login=name)
         return replies.AUTH_OK
@@ -270,7 +279,8 @@ class Session:
             raise Refusal(replies.TLS_FIRST)
         if self._listener.role == Role.INBOUND or self._client.login is not None:
             return
-        if not _within(self._address, self._listener.networks):
+        unnamed = self._client.proxy == self._client.address  # a load balancer that named nobody
+        if unnamed or not _within(self._address, self._listener.networks):
             raise Refusal(replies.AUTH_FIRST if self._listener.auth else replies.CLIENT_DENIED)
 
     async def rcpt(self, argument: str) -> None:
@@ -349,6 +359,8 @@ class Session:
             raise Refusal(replies.BAD_ADDRESS)
         if self._listener.role == Role.INBOUND and not any(in_domain(domain, own) for own in domains):
             raise Refusal(replies.RELAY_DENIED)
+        if self._listener.role == Role.INBOUND and _ROUTING.search(path.address.rpartition("@")[0]):
+            raise Refusal(replies.RELAY_DENIED)  # user%other@district: the next hop might follow it
         hop = None if domain.startswith("[") else self._context.next_hops.for_domain(domain)
         if hop is None:  # nor is mail sent to address literals
             raise Refusal(replies.NO_ROUTE)
@@ -362,6 +374,9 @@ class Session:
             answers = await relay.recipients(paths)
         except Refusal as refusal:
             return [refusal.reply] * len(paths)
+        except Exception:  # each of the commands gets its reply all the same
+            self._log.exception("session_failed", listener=self._listener.name)
+            return [replies.OURS] * len(paths)
         self._context.command_seconds.observe(time.perf_counter() - started)
         for path, answer in zip(paths, answers, strict=True):
             if answer.positive:
@@ -396,6 +411,7 @@ class Session:
         held = 0
         name = self._listener.name
         refusal: Reply | None = None
+        began = time.monotonic()
         try:
             while True:
                 rest = reader.feed(self._stream.take())
@@ -409,7 +425,9 @@ class Session:
                 if rest is not None:
                     break
                 self._in_command = False  # before the final dot: the client may be sent away
-                await self._stream.more(context.config.timeouts.data)
+                await self._stream.more(self._patience(reader.received, began))
+                if self._hurried:  # 421 was said: what comes now is not taken any more
+                    raise ConnectionLost
             self._in_command = True
             self._stream.buffer[:0] = rest
             context.received_bytes[name].inc(reader.received)
@@ -417,7 +435,7 @@ class Session:
             self._transaction = None  # delivery owns it now
             if reader.overflow:
                 transaction.abandon()
-                return refusal or replies.TOO_BIG
+                return replies.TOO_BIG if reader.received > reader.limit else refusal or replies.TOO_BIG
             answer = await context.delivery.deliver(transaction, reader.finish())
             if self._stream.lost:
                 context.metrics.lost_replies.labels(name).inc()
@@ -427,6 +445,14 @@ class Session:
             raise
         finally:
             context.in_flight.resize(held, 0)
+
+    def _patience(self, received: int, began: float) -> float:
+        """Seconds to wait for more of a message, of which so many octets came since `began`.
+
+        It may take its time but not stand still, for it holds a part of what may be in flight.
+        """
+        limit = self._context.config.timeouts.data
+        return min(limit, limit + received / SLOWEST - (time.monotonic() - began))
 
     # --- the rest ---
 

@@ -45,10 +45,10 @@ class Deadlines:
         self._streams.discard(stream)
 
     def _sweep(self) -> None:
+        self._timer = self.loop.call_later(self._interval, self._sweep) if self._streams else None
         now = self.loop.time()
         for stream in list(self._streams):
             stream.expire(now)
-        self._timer = self.loop.call_later(self._interval, self._sweep) if self._streams else None
 
 
 class Stream(asyncio.Protocol):
@@ -139,7 +139,7 @@ class Stream(asyncio.Protocol):
 
     # --- writing ---
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send octets; nothing happens on a lost connection."""
         if not self.lost:
             self.transport.write(data)

@@ -58,12 +58,13 @@ class Upstream(Stream):
         self.needs_reset = False  # an unfinished transaction; RSET goes ahead of the next MAIL
         self.identity: Client | None = None  # whom XCLIENT named
         self._idle_until: float | None = None
+        self._asking = False  # replies are still to come: such a session must never be shared
 
     # --- idle time in the pool ---
 
     def park(self, until: float) -> bool:
         """Become idle until loop time `until`; False where the connection must not be used again."""
-        if self.lost or self.eof or self.buffer or self.transport.is_closing():
+        if self._asking or self.lost or self.eof or self.buffer or self.transport.is_closing():
             return False
         self._idle_until = until
         return True
@@ -90,6 +91,11 @@ class Upstream(Stream):
         else:
             super().expire(now)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it ended by itself while nothing was asked: closed without a word, or with a 421."""
+        return (self.lost and not self.buffer) or self.buffer[:3] == b"421"
+
     # --- talking ---
 
     async def exchange(self, wire: bytes, count: int, timeout: float) -> list[Reply]:
@@ -98,10 +104,12 @@ class Upstream(Stream):
         Raises NextHopFailure, also where more came than was asked for; the connection is then unusable.
         """
         self.require_silence()
+        self._asking = True  # and stays so where this is interrupted
         self.write(wire)
         replies = [await self.reply(timeout) for _ in range(count)]
         if replies[-1].code != 354:  # a message may be refused before all of it was sent: `early_refusal`
             self.require_silence()
+        self._asking = False
         return replies
 
     def early_refusal(self) -> Reply | None:
@@ -171,10 +179,12 @@ class Upstream(Stream):
         if "XCLIENT" not in self.offer or self.identity == client:
             return
         wire = xclient(client, self.offer.keywords["XCLIENT"])
+        if self.needs_reset:  # XCLIENT is refused inside a transaction
+            await self.exchange(b"RSET\r\n", 1, timeout)
+            self.needs_reset = False
         (answer,) = await self.exchange(wire, 1, timeout)
         if answer.code // 100 == 2:
             await self.hello(hostname, timeout)
-            self.needs_reset = False
             self.identity = client
         elif self.identity is not None:
             raise NextHopFailure("lost", NEXT_HOP_LOST)
@@ -239,7 +249,7 @@ async def _greeted(
         _, session = await deadlines.loop.create_connection(
             lambda: Upstream(deadlines, target), target.host, target.port
         )
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be no host
         raise NextHopFailure("refused", NEXT_HOP_GONE) from error
     try:
         greeting = await session.reply(timeout)
