@@ -179,9 +179,8 @@ class Archive:
         while going:
             try:
                 going = self._commit_batch(handle)
-            except (
-                Exception
-            ) as error:  # such as a log that cannot be written: the next batch must have its turn
+            # Such as a log that cannot be written: the next batch must have its turn.
+            except Exception as error:
                 with contextlib.suppress(Exception):
                     _log.error("archive thread failed", error=repr(error))
         handle.close()
@@ -227,8 +226,8 @@ class Archive:
     def _fail(self, batch: Sequence[Pending], error: BaseException) -> None:
         """Tell every waiter."""
         failure = unavailable(error)
-        _wake([one.future for one in batch], failure)
         self._count_failure(failure)
+        _wake([one.future for one in batch], failure)
         if not self._failing:
             self._failing = True
             _log.error("archive unavailable", reason=failure.reason, error=str(failure))
