@@ -7,12 +7,14 @@ untested unnoticed; only mail that is not there may be skipped.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 # Debian's daemons are not on an ordinary user's PATH.
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -22,6 +24,11 @@ CI = os.environ.get("CI", "").lower() in ("true", "1")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*programs): skip where one of these programs is not installed")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the service runs on, so that its own ways are tested."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def _find(program: str) -> Path:

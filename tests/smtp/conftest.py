@@ -51,11 +51,6 @@ class Gateway:
         reader = self.reader
         return [reader.raw(entry.seq) for entry in reader.follow(0, 10_000) if entry.kind == "message"]
 
-    async def events(self) -> list[dict[str, Any]]:
-        """Documents of the events, oldest first; whatever waits is written first."""
-        await asyncio.to_thread(self.archive.flush)
-        return [entry.document for entry in self.reader.follow(0, 10_000) if entry.kind == "event"]
-
 
 Start = Callable[..., Any]
 
