@@ -232,7 +232,14 @@ def _write_json(
         "candidates": {name: dataclasses.asdict(one) for name, one in measured.items()},
         "slow_fsync": None if slow is None else dataclasses.asdict(slow),
     }
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_plain(document), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    """A value with text for every key: JSON knows no others."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from gateway.archive.archive import Archive, Observer
 from gateway.archive.entry import Entry, Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason
 from gateway.archive.identity import uuid7
+from gateway.archive.randomness import RandomPool
 from gateway.archive.reader import Reader
 from gateway.archive.verify import Problem, verify
 
@@ -22,6 +23,7 @@ __all__ = [
     "Kind",
     "Observer",
     "Problem",
+    "RandomPool",
     "Reader",
     "Reason",
     "uuid7",

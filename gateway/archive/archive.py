@@ -35,6 +35,7 @@ from gateway.archive.errors import ArchiveUnavailable, Reason, unavailable
 from gateway.archive.identity import uuid7
 from gateway.archive.inbox import NOTE_WAIT, Inbox, Pending
 from gateway.archive.payload import Payload, Sealer
+from gateway.archive.randomness import RandomPool
 from gateway.archive.volume import require_sound_sqlite
 
 # Batches that may be on their way to the disk at once.
@@ -74,7 +75,7 @@ class Archive:
         min_free: int,
         observer: Observer,
         clock: Callable[[], int] = _now_us,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] | None = None,
         sync: Callable[[int], None] = os.fdatasync,
         log_limit: int = LOG_LIMIT,
         in_flight: int = _IN_FLIGHT,
@@ -82,7 +83,8 @@ class Archive:
         """Does not touch the disk yet; `ready` tells whether it could write.
 
         compression_level: of zstd, 0 for none. min_free: octets of disk space below which nothing is taken.
-        clock: microseconds since 1970, UTC. random: so many random octets. sync: makes a file durable.
+        clock: microseconds since 1970, UTC. random: so many random octets, by default the system's.
+        sync: makes a file durable.
         log_limit: octets of write-ahead log after which it is copied. in_flight: batches on their way at once.
         Raises RuntimeError if SQLite is too old to be safe here.
         """
@@ -92,7 +94,7 @@ class Archive:
         self._min_free = min_free
         self._observer = observer
         self._clock = clock
-        self._random = random
+        self._random = random or RandomPool()
         self._sync = sync
         self._free_until = 0.0
         self._failing = False

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import structlog
 
 from gateway.archive.errors import ArchiveUnavailable
 from gateway.archive.identity import uuid7
+from gateway.archive.randomness import RandomPool
 from gateway.config import Action, Config
 from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
@@ -90,12 +90,14 @@ class Delivery:
         judge: Judge,
         metrics: Metrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random: Callable[[int], bytes] | None = None,
     ) -> None:
         self._config = config
         self._archive = archive
         self._judge = judge
         self._metrics = metrics
         self._now = now
+        self._random = random or RandomPool()
         self._log = structlog.get_logger()
         self._seconds = {
             phase: metrics.phase_seconds.labels(phase) for phase in ("decide", "archive", "relay", "whole")
@@ -104,7 +106,8 @@ class Delivery:
     async def deliver(self, transaction: Transaction, data: Data) -> Reply:
         """The reply to the final dot; never raises, never takes longer than the commit deadline."""
         started = time.perf_counter()
-        message = _Message(transaction, self._now())
+        now = self._now()
+        message = _Message(transaction, now, uuid7(int(now.timestamp() * 1_000_000), self._random(8)))
         try:
             async with asyncio.timeout(self._config.timeouts.commit):
                 answer = await self._deliver(message, data)
@@ -276,10 +279,10 @@ class Delivery:
 class _Message:
     """One message on its way: what is known of it so far."""
 
-    def __init__(self, transaction: Transaction, received: datetime) -> None:
+    def __init__(self, transaction: Transaction, received: datetime, uuid: UUID) -> None:
         self.transaction = transaction
         self.received = received
-        self.uuid = uuid7(int(received.timestamp() * 1_000_000), os.urandom(8))
+        self.uuid = uuid
         self.id = str(self.uuid)
         self.target = ""
         self.verdict: Verdict | None = None
