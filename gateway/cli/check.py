@@ -12,7 +12,7 @@ import random
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,7 @@ from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOptio
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.coverage import coverage
 from gateway.directory.importer import Import, RosterError, read_roster
+from gateway.directory.problems import RowProblem
 from gateway.policy.check import problems
 from gateway.policy.groups import oversight
 from gateway.smtp.auth import Users
@@ -36,6 +37,7 @@ from gateway.smtp.tls import ServerTls, certificate_expiry, client_context
 from gateway.smtp.upstream import NextHopFailure, Target, connect
 
 DEFAULT = Path("config/gateway.toml")
+SHOWN_ALIKE = 3  # rows with the same problem that a person is shown one by one
 CERTIFICATE_WARNING = timedelta(days=21)
 
 directory_app = typer.Typer(help="The roster: people, groups, and what is wrong with the files.")
@@ -260,6 +262,24 @@ def _directory(config: Config) -> Iterator[Line]:
     yield from (Line(Grade.WARNING, "policy", text) for text in problems(config.policy, directory, today))
 
 
+def _rows(problems: Iterable[RowProblem]) -> Iterator[Line]:
+    for problem in problems:
+        yield Line(Grade.WARNING, f"{problem.file}:{problem.line}", f"{problem.field}: {problem.why}")
+
+
+def _rows_in_short(problems: Iterable[RowProblem]) -> Iterator[Line]:
+    """The same for a person: what is wrong with many rows alike is one line."""
+    alike: dict[tuple[str, str, str], list[RowProblem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.file, problem.field, problem.why), []).append(problem)
+    for (file, field, why), found in alike.items():
+        if len(found) <= SHOWN_ALIKE:
+            yield from _rows(found)
+            continue
+        first = ", ".join(str(problem.line) for problem in found[:SHOWN_ALIKE])
+        yield Line(Grade.WARNING, file, f"{field}: {why}: {len(found)} rows, the first in lines {first}")
+
+
 @directory_app.command("check")
 def directory_check(
     config: ConfigOption = DEFAULT,
@@ -279,10 +299,7 @@ def directory_check(
         result = read_roster(source, settings.district.domains, now=now, previous=None, max_shrink=1.0)
     except RosterError as error:
         raise fail(str(error)) from None
-    lines = [
-        Line(Grade.WARNING, f"{problem.file}:{problem.line}", f"{problem.field}: {problem.why}")
-        for problem in result.problems
-    ]
+    lines = list(_rows(result.problems) if json else _rows_in_short(result.problems))
     today = now.date()
     lines += [
         Line(Grade.WARNING, item.code, item.text)
