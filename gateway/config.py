@@ -539,7 +539,13 @@ def load(path: Path) -> Config:
 
 def _problems(error: ValidationError) -> list[str]:
     lines: list[str] = []
-    for item in error.errors():
+    items = error.errors()
+    for item in items:
+        within = len(item["loc"])
+        if item["type"] == "too_short" and any(
+            len(other["loc"]) > within and other["loc"][:within] == item["loc"] for other in items
+        ):
+            continue  # the list is short only because of what is wrong in it, which is told
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(
             "."
         )

@@ -86,7 +86,7 @@ def _name(text: str) -> str:
 
 # --- items -------------------------------------------------------------------------------------
 
-_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 _ENCODED = r"=\?[^?\s]++\?[bBqQ]\?[^?\s]*+\?="  # may hold specials, against RFC 2047 §5
 _LITERAL = r"\[[^\s\[\]\\@<>]*+\]"
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -95,7 +95,7 @@ _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 # What orders a list, and the text between. Runs of one mark count once, so that a megabyte of "<" is one step.
 _MARKS = (
     r"(?P<separator>[,;][,;\s]*+)|(?P<open><[<\s]*+)|(?P<close>>[>\s]*+)|(?P<colon>:[:\s]*+)"
-    rf"|(?P<text>(?:[^<>,;:(\"=\[]++{{quoted}}|{_ENCODED}|=|{_LITERAL}|\[)++)"
+    rf"|(?P<text>(?:[^<>,;:(\"=\[]++{{quoted}}|{_ENCODED}|=|{_LITERAL}|\[)+)"
     r'|(?P<comment>\(++)|(?P<quote>"++)'
 )
 _WITH_QUOTES = re.compile(_MARKS.format(quoted="|" + _QUOTED), re.DOTALL)

@@ -20,11 +20,11 @@ import idna
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~.-]++@([a-z0-9.-]*[a-z0-9-])")
 # Octets that may stand neither in an unquoted local part nor in a domain (RFC 5322 §3.2.3 `specials`).
 _NOT_IN_ATOM = re.compile(r'[\s\x00-\x20\x7f<>()\[\]@,;:\\"]')
-_QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
+_QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LITERAL = re.compile(r"\[[^\s\[\]\\@<>]*+\]")
 # `@hop,@hop:` before the address: a source route, to be ignored (RFC 5321 §4.1.1.3, appendix C).
-_ROUTE = re.compile(r"(?:@[^:\"]*+:\s*+)++")
+_ROUTE = re.compile(r"(?:@[^:\"]*+:\s*+)+")
 _LABEL_ENDS = re.compile("[.\u3002\uff0e\uff61]")  # the full stops of UTS 46 §2.3
 _AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "<>"
 

@@ -24,7 +24,7 @@ from encodings.aliases import aliases
 # The text part runs up to `?=`, may hold a stray `?`, and stops before the beginning of another word (`=?`
 # that is not the `=` of base64 followed by `?=`), so that every scan is over its own stretch of text.
 _WORD = re.compile(
-    r"=\?([^?\s]{1,60})\?([bBqQ])\?((?:[^?=]++|\?(?!=)|=(?!\?(?!=)))*+)\?=",
+    r"=\?([^?\s]{1,60})\?([bBqQ])\?((?:[^?=]++|\?(?!=)|=(?!\?(?!=)))*)\?=",
     re.DOTALL,
 )
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")

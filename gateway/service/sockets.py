@@ -31,6 +31,7 @@ def bind(listeners: tuple[Listener, ...], workers: int) -> list[list[Bound]]:
 
 
 def _bind(listener: Listener, address: HostPort, port: int, *, shared: bool = True) -> socket.socket:
+    made: socket.socket | None = None
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
             address.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -42,6 +43,8 @@ def _bind(listener: Listener, address: HostPort, port: int, *, shared: bool = Tr
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(target)
     except OSError as error:
+        if made is not None:
+            made.close()
         raise ConfigError(
             f"listener {listener.name}: cannot bind {address}: {error.strerror or error}; "
             "expected a free address of this machine (ports below 1024 need CAP_NET_BIND_SERVICE)"

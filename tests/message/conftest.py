@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="session")
-def corpus() -> dict[str, bytes]:
-    """Real and malformed mail of others, by file name, from the folder that MAILGW_CORPUS names."""
-    folder = Path(os.environ.get("MAILGW_CORPUS") or REPOSITORY.parent / "shared" / "corpus") / "mail"
-    messages = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.eml"))}
-    if not messages:
-        pytest.skip("mail that is not there: set MAILGW_CORPUS to the folder of the mail corpus")
-    return messages
+def corpus_mail(corpus: Path) -> dict[str, bytes]:
+    """Real and malformed mail of others, by file name."""
+    folder = corpus / "mail"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.eml"))}
 
 
 @pytest.fixture
