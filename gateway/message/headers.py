@@ -35,8 +35,8 @@ _PEEK = 4096
 _PEEK_GROWTH = 16
 
 # One logical line for each match, and a match at every position, so nothing is passed over unseen:
-# a field (name, value with its folded lines), or else any other line. What repeats possessively is never a group: Python
-# before 3.11.5 (Debian 12 has 3.11.2) mistakes possessive and atomic groups (gh-101955).
+# a field (name, value with its folded lines), or else any other line. What repeats possessively is never a group:
+# Python before 3.11.5 (Debian 12 has 3.11.2) mistakes possessive and atomic groups (gh-101955).
 _LINE = re.compile(
     rb"([!-9;-~]++)[ \t]*+:[ \t]*+([^\r\n]*+(?:(?:\r\n|\r|\n)[ \t][^\r\n]*+)*)(?:\r\n|\r|\n|\Z)"
     rb"|([^\r\n]*+)(?:\r\n|\r|\n)"
