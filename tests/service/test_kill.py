@@ -30,9 +30,10 @@ class Client:
         self.service = service
         self.accepted: dict[str, str] = {}  # subject: SHA-256 of what was sent
         self.sent = 0
+        self.stopping = False
 
     async def run(self) -> None:
-        while True:
+        while not self.stopping:
             with suppress(OSError, EOFError, KeyError, StopIteration):
                 await self.connection()
             await asyncio.sleep(0.01)
@@ -43,6 +44,8 @@ class Client:
             await self.expect(reader, b"220")
             await self.say(reader, writer, b"EHLO client.example", b"250")
             for _ in range(20):
+                if self.stopping:
+                    return
                 await self.message(reader, writer)
         finally:
             writer.close()
@@ -68,7 +71,8 @@ class Client:
 
     async def expect(self, reader: asyncio.StreamReader, code: bytes) -> None:
         while True:
-            line = await asyncio.wait_for(reader.readline(), 30)
+            async with asyncio.timeout(30):
+                line = await reader.readline()
             if line[:3] != code:
                 raise EOFError
             if line[3:4] != b"-":
@@ -99,9 +103,9 @@ async def test_nothing_acknowledged_is_lost(service: Any, counting_hop: Any, unt
             await gateway.ready()
     before = total()
     await until(lambda: total() > before + 20)  # it still serves
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    for client in clients:
+        client.stopping = True
+    await asyncio.gather(*tasks)
     assert await asyncio.to_thread(gateway.stop) == 0
 
     accepted = {subject: digest for client in clients for subject, digest in client.accepted.items()}
