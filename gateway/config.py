@@ -395,7 +395,9 @@ class Telemetry(Section):
         HostPort(host="127.0.0.1", port=9108), description="Address of /metrics, /healthz and /readyz."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
-    hash_addresses: bool = Field(True, description="Write addresses to the log as a keyed hash only; no line of today bears one.")
+    hash_addresses: bool = Field(
+        True, description="Write addresses to the log as a keyed hash only; no line of today bears one."
+    )
 
 
 class Processes(Section):
