@@ -1,4 +1,4 @@
-"""What commands share: options, loading the configuration, exit codes.
+"""What commands share: options, loading the configuration, JSON, exit codes.
 
 Exit codes: 0 done; 1 the command found something wrong; 2 wrong usage; 3 the configuration or a file it names
 cannot be used. Errors go to standard error, results to standard output.
@@ -6,9 +6,11 @@ cannot be used. Errors go to standard error, results to standard output.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 
 from gateway.config import Config, ConfigError, load
@@ -28,6 +30,11 @@ def load_config(path: Path) -> Config:
         return load(path)
     except ConfigError as error:
         raise fail(str(error), BAD_CONFIG) from None
+
+
+def print_json(row: dict[str, Any]) -> None:
+    """One object, one line of standard output."""
+    sys.stdout.buffer.write(orjson.dumps(row, default=str) + b"\n")
 
 
 def fail(text: str, code: int = FOUND_WRONG) -> typer.Exit:

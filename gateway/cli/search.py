@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
-import orjson
 import typer
+from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
 from gateway.archive import verify as verify_archive
@@ -21,7 +22,9 @@ from gateway.catalog import queries
 from gateway.catalog.files import RebuildRunningError
 from gateway.catalog.grammar import Field, QueryError, Value, parse
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
-from gateway.cli.options import ConfigOption, JsonOption, fail, load_config
+from gateway.catalog.rows import Watermark
+from gateway.catalog.schema import findings as findings_table
+from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
 from gateway.service.follower import new_follower
 from gateway.telemetry import logs
@@ -56,7 +59,7 @@ def search(
         )
     for row in answer.rows:
         if json:
-            _print_json(row)
+            print_json(row)
         else:
             to = ", ".join(row["to"][:3]) + (f" and {len(row['to']) - 3} more" if len(row["to"]) > 3 else "")
             flags = f"  [{', '.join(row['rules'])}]" if row["rules"] else ""
@@ -94,7 +97,7 @@ def show(
     envelope = entry.document.get("envelope", {})
     facts = {**(found or {"id": entry.id, "seq": entry.seq}), "volume": entry.volume, "envelope": envelope}
     if json:
-        _print_json(facts)
+        print_json(facts)
     else:
         _print_tree(facts)
 
@@ -123,7 +126,7 @@ def findings(
     with _catalog(settings) as connection:
         for row in queries.findings(connection, wanted, limit=limit):
             if json:
-                _print_json(row)
+                print_json(row)
             else:
                 typer.echo(
                     f"{row['detected_at'][:19]}  {row['severity']} {row['rule']} ({row['confidence']})"
@@ -132,19 +135,35 @@ def findings(
                 typer.echo(f"    message {row['archive_id']}, action {row['action']}, {row['status']}")
 
 
-def reindex(config: ConfigOption = DEFAULT) -> None:
+def reindex(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """Build the catalog anew from the archive; the old one serves until the new one is whole."""
     settings = load_config(config)
     logs.configure("warning", process="reindex")
     follower = new_follower(settings, Metrics())
     quiet = not sys.stderr.isatty()
+    started = monotonic()
     try:
-        with Progress(transient=True, disable=quiet) as progress:
+        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
             bar = progress.add_task("Reading the archive", total=None)
             mark = follower.rebuild(lambda done, of: progress.update(bar, completed=done, total=of))
     except (RebuildRunningError, ArchiveUnavailable, OSError) as error:
         raise fail(str(error)) from None
-    typer.echo(f"catalog rebuilt: {mark.position if mark else 0} entries", err=True)
+    mark = mark or Watermark()
+    if json:
+        seconds = round(monotonic() - started, 3)
+        with _catalog(settings) as connection:
+            found = connection.scalar(select(func.count()).select_from(findings_table))
+        done = {
+            "entries": mark.position,
+            "messages": mark.messages,
+            "events": mark.events,
+            "findings": found,
+            "unindexed": mark.unindexed,
+            "seconds": seconds,
+        }
+        print_json(done)
+    else:
+        typer.echo(f"catalog rebuilt: {mark.position} entries", err=True)
 
 
 def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
@@ -154,7 +173,7 @@ def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     for problem in verify_archive(settings.storage.archive):
         problems += 1
         if json:
-            _print_json(asdict(problem))
+            print_json(asdict(problem))
         else:
             place = problem.volume if problem.seq is None else f"{problem.volume}: entry {problem.seq}"
             typer.echo(f"{place}: {problem.kind}: {problem.text}")
@@ -175,10 +194,6 @@ def _catalog(settings: Config) -> Iterator[Connection]:
         raise fail(str(error)) from None
     finally:
         catalog.close()
-
-
-def _print_json(row: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(orjson.dumps(row, default=str) + b"\n")
 
 
 def _print_tree(value: Any, indent: str = "") -> None:

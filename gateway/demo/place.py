@@ -45,6 +45,16 @@ class Ports:
     metrics: int = 9108
 
 
+def addresses(ports: Ports) -> dict[str, str]:
+    """URLs of what listens there."""
+    return {
+        "inbound": f"smtp://{HOST}:{ports.inbound}",
+        "outbound": f"smtp://{HOST}:{ports.outbound}",
+        "metrics": f"http://{HOST}:{ports.metrics}/metrics",
+        "health": f"http://{HOST}:{ports.metrics}/readyz",
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     folder: Path  # absolute

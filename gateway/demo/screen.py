@@ -5,7 +5,7 @@ Coloured and cut to width on a terminal; plain and whole in a pipe.
 
 from __future__ import annotations
 
-import shlex
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.demo.hints import Hint, short
 from gateway.demo.letter import Entry
-from gateway.demo.place import HOST, Place, Ports
+from gateway.demo.place import Place, Ports, addresses
 from gateway.demo.proof import Score
 from gateway.demo.sending import Fate, Sent
+from gateway.demo.view import Opening, Turn, Verdict
 
 _SEVERITY = {"violation": "bold red", "advisory": "bold yellow", "notice": "bold cyan"}
 _FATE = {Fate.ACCEPTED: "green", Fate.REFUSED: "yellow", Fate.UNSENT: "bold red"}
@@ -41,6 +43,8 @@ class Screen:
     """Writes to one stream. Every method raises BrokenPipeError where nobody reads any more."""
 
     def __init__(self, out: TextIO) -> None:
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="replace")  # a terminal without UTF-8 shall not end the demo
         self._console = _Console(file=out, highlight=False, emoji=False)
         if not self._console.is_terminal:
             self._console.width = _PIPE_WIDTH
@@ -96,45 +100,61 @@ class Screen:
 
     # --- before and after ----------------------------------------------------------------------
 
+    def opening(self, opening: Opening) -> None:
+        self.heading(f"{opening.name} (invented), {opening.day:%A, %-d %B %Y}")
+        self.say(
+            f"  {opening.people:,} people: {opening.students:,} students, {opening.staff} staff and their families;"
+            f" {opening.schools} schools, {opening.classes} classes, {opening.groups} teams and clubs"
+        )
+        self.say(f"  {opening.messages} messages; {opening.labelled} of them should be flagged, and no other")
+        if opening.begins_anew:
+            self.say(
+                f"  begins anew in {short(opening.begins_anew)}; what an earlier demo left there is gone"
+            )
+
+    def turn(self, turn: Turn) -> None:
+        match turn:
+            case Turn.SENDING:
+                self.heading("A day of mail")
+            case Turn.WAITING:
+                self.heading("Findings go on appearing here. Press Ctrl-C to stop.")
+            case Turn.STOPPING:
+                self.say("Stopping the gateway, then the mail servers.", "dim")
+            case Turn.STOPPED:
+                self.say("Stopped.")
+
+    def failed(self, text: str) -> None:
+        self.say(f"mailgw demo: {text}", "bold red")
+
+    def kept(self, folder: Path) -> None:
+        self.say(f"The data are kept in {folder}")
+
     def ready(self, ports: Ports, place: Place) -> None:
         """Where everything is."""
+        urls = addresses(ports)
         self.heading("The gateway is up")
         self._facts(
-            ("inbound, from the internet", f"smtp://{HOST}:{ports.inbound}"),
-            ("outbound, from the district", f"smtp://{HOST}:{ports.outbound}"),
-            ("metrics", f"http://{HOST}:{ports.metrics}/metrics"),
-            ("health", f"http://{HOST}:{ports.metrics}/readyz"),
+            ("inbound, from the internet", urls["inbound"]),
+            ("outbound, from the district", urls["outbound"]),
+            ("metrics", urls["metrics"]),
+            ("health", urls["health"]),
             ("data, configuration, logs", str(place.folder)),
         )
 
-    def where_to_look(self, place: Place, command: str, example: str) -> None:
-        """Commands to paste; `example` is the archive's id of a flagged message."""
-        config = f"--config {shlex.quote(short(place.config))}"
+    def where_to_look(self, hints: Sequence[Hint]) -> None:
         self.heading("Where to look")
-        self._facts(
-            ("what is flagged", f"{command} findings {config}"),
-            ("mail of a rule", f"{command} search 'rule:coach/one-to-one' {config}"),
-            ("mail with a word", f"{command} search 'subject:practice' {config}"),
-            ("a flagged message", f"{command} show {example} {config}"),
-            ("its bytes", f"{command} show {example} --raw {config}"),
-            ("the roster", f"{command} directory check {config}"),
-            ("the district's mailboxes", f"ls {shlex.quote(short(place.maildir('district') / 'new'))}"),
-        )
+        self._facts(*((hint.what, hint.command) for hint in hints))
 
-    def while_it_runs(self, place: Place, ports: Ports, command: str, offence: Sent | None) -> None:
-        """What can be done with a gateway that is up; `offence` is a message to break a rule with once more."""
+    def while_it_runs(self, hints: Sequence[Hint]) -> None:
         self.heading("The gateway stays up")
-        rows = [
-            ("live numbers", f"curl -s http://{HOST}:{ports.metrics}/metrics | grep ^mailgw_findings"),
-            ("the set-up", f"{command} check --config {shlex.quote(short(place.config))}"),
-        ]
-        if offence is not None:
-            author, recipient = offence.message.mail_from, offence.message.recipients[0]
-            mail = f"From: {author}\\r\\nTo: {recipient}\\r\\nSubject: hello\\r\\n\\r\\nCan we talk?\\r\\n"
-            send = f"curl -s smtp://{HOST}:{ports.inbound} --mail-from {author} --mail-rcpt {recipient} -T -"
-            rows.append(("break a rule yourself", f"printf '{mail}' | {send}"))
-        self._facts(*rows)
-        self.heading("Findings go on appearing here. Press Ctrl-C to stop.")
+        self._facts(*((hint.what, hint.command) for hint in hints))
+
+    def report(self, verdicts: Sequence[Verdict], scores: Sequence[Score]) -> None:
+        """The promises, and the findings against the labels."""
+        self.heading("The promises")
+        for verdict in verdicts:
+            self.verdict(verdict.text, verdict.problems)
+        self.scores(scores)
 
     def scores(self, scores: Sequence[Score]) -> None:
         """Findings against labels."""
@@ -190,11 +210,3 @@ def _size(octets: int) -> str:
     if octets < 1000:
         return f"{octets} B"
     return f"{octets / 1000:.1f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:.1f} MB"
-
-
-def short(path: Path) -> str:
-    """Relative to here, where that is shorter."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

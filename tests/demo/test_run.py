@@ -7,13 +7,16 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.demo import run as demo
 from gateway.demo.children import Child
+from gateway.demo.feed import Feed
 from gateway.demo.place import Ports
 from gateway.demo.run import Options, run
+from gateway.demo.screen import Screen
 
 ANY_PORTS = Ports(0, 0, 0)
 
@@ -66,12 +69,32 @@ async def test_once(tmp_path: Path, started: list[Child]) -> None:
     """Everything is delivered, archived and judged as it should be; the path has a space in it."""
     out = io.StringIO()
     options = Options(once=True, data=tmp_path / "demo data", messages=110, ports=ANY_PORTS)
-    code = await run(options, out)
+    code = await run(options, Screen(out))
     assert code == 0, out.getvalue()
     assert out.getvalue().count("✓") == 4
     assert "1.000" in out.getvalue() and "mailgw findings --config" in out.getvalue()
     assert all_ended(started)
     assert all(child.process.returncode == 0 for child in started)
+
+
+async def test_broken_promise_is_told_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Child]
+) -> None:
+    """A finding that is missed ends `--once` with 1, and the report says which."""
+    score = demo.score
+
+    def without_one(sent: Any, flags: Any) -> Any:
+        return score(sent, list(flags)[1:])
+
+    monkeypatch.setattr(demo, "score", without_one)
+    events: list[dict[str, Any]] = []
+    options = Options(once=True, data=tmp_path / "d", messages=1, ports=ANY_PORTS)
+    assert await run(options, Feed(events.append)) == 1
+    (report,) = [event for event in events if event["event"] == "report"]
+    assert report["kept"] is False
+    assert [promise["promise"] for promise in report["promises"] if not promise["kept"]] == ["findings"]
+    assert min(score["recall"] for score in report["scores"]) < 1.0
+    assert all_ended(started)
 
 
 async def test_temporary_folder_goes_away(
@@ -80,7 +103,7 @@ async def test_temporary_folder_goes_away(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     out = Listening("A day of mail", lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert await run(Options(once=True, messages=1, ports=ANY_PORTS), out) == 130
+    assert await run(Options(once=True, messages=1, ports=ANY_PORTS), Screen(out)) == 130
     assert "Stopped." in out.getvalue()
     assert empty(tmp_path)
     assert all_ended(started)
@@ -88,7 +111,7 @@ async def test_temporary_folder_goes_away(
 
 async def test_interrupted_it_stops_everything(tmp_path: Path, started: list[Child]) -> None:
     out = Listening("A day of mail", lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), out) == 0
+    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), Screen(out)) == 0
     assert "Stopping the gateway" in out.getvalue()
     assert all_ended(started)
 
@@ -96,7 +119,7 @@ async def test_interrupted_it_stops_everything(tmp_path: Path, started: list[Chi
 @pytest.mark.parametrize(("index", "name"), [(0, "the district's mail server"), (2, "the gateway")])
 async def test_death_of_a_child_is_told(tmp_path: Path, started: list[Child], index: int, name: str) -> None:
     out = Listening("A day of mail", lambda: started[index].process.kill())
-    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), out) == 1
+    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), Screen(out)) == 1
     assert f"{name} ended by itself (by SIGKILL)" in out.getvalue()
     assert all_ended(started)
 
@@ -112,7 +135,7 @@ async def test_gateway_that_does_not_start_is_told(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(demo, "write_config", broken)
     out = io.StringIO()
-    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), out) == 1
+    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), Screen(out)) == 1
     assert "the gateway did not start" in out.getvalue()
     assert "no-such-section" in out.getvalue()
 
@@ -120,7 +143,7 @@ async def test_gateway_that_does_not_start_is_told(tmp_path: Path, monkeypatch: 
 async def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work", "utf-8")
     out = io.StringIO()
-    assert await run(Options(once=True, data=tmp_path), out) == 1
+    assert await run(Options(once=True, data=tmp_path), Screen(out)) == 1
     assert "holds something else" in out.getvalue()
 
 
@@ -131,5 +154,5 @@ async def test_reader_that_goes_away(tmp_path: Path, started: list[Child]) -> No
         raise BrokenPipeError
 
     out = Listening("A day of mail", gone)
-    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), out) == 1
+    assert await run(Options(data=tmp_path / "d", messages=1, ports=ANY_PORTS), Screen(out)) == 1
     assert all_ended(started)
