@@ -217,9 +217,9 @@ class Archive:
     def _write(self, entries: Sequence[Pending], handle: LogHandle) -> int:
         """Commit entries, not yet durably; returns the number of the first."""
         self._require_space()
-        sealer = self._sealer()
+        self._seal_all(entries)
         salts = self._random(16 * len(entries))
-        rows = [_row(entry, sealer, salts[16 * at : 16 * at + 16]) for at, entry in enumerate(entries)]
+        rows = [_row(entry, salts[16 * at : 16 * at + 16]) for at, entry in enumerate(entries)]
         first = self._writer.commit(rows, handle)
         assert self._writer.volume is not None
         self._checkpointer.committed(self._writer.volume, self._writer.log_pages)
@@ -262,6 +262,13 @@ class Archive:
             raise ArchiveUnavailable(Reason.FULL, f"{free} octets free; {self._min_free} are to be kept")
         self._free_until = now + _FREE_SPACE_AGE
 
+    def _seal_all(self, entries: Sequence[Pending]) -> None:
+        """Hash and compress the messages that were not large enough to be so already."""
+        small = [(entry, entry.raw) for entry in entries if entry.raw is not None and entry.payload is None]
+        payloads = self._sealer().seal_all([raw for _, raw in small])
+        for (entry, _), payload in zip(small, payloads, strict=True):
+            entry.payload = payload
+
     def _sealer(self) -> Sealer:
         sealer: Sealer | None = getattr(self._sealers, "sealer", None)
         if sealer is None:
@@ -272,13 +279,10 @@ class Archive:
         return self._sealer().seal(raw)
 
 
-def _row(pending: Pending, sealer: Sealer, salt: bytes) -> Row:
-    payload = pending.payload
-    if payload is None and pending.raw is not None:
-        payload = sealer.seal(pending.raw)
+def _row(pending: Pending, salt: bytes) -> Row:
     digest = hashlib.sha256(pending.document.encode()).digest()
     return Row(
-        pending.kind, pending.id, pending.subject, pending.received, pending.document, digest, salt, payload
+        pending.kind, pending.id, pending.subject, pending.received, pending.document, digest, salt, pending.payload
     )
 
 

@@ -16,8 +16,8 @@ inserts and commits, releases the lock, and leaves the fsync to the caller, outs
   for many megabytes), the log before a checkpoint copies anything from it, and the database before the log
   may be begun anew. So a batch whose frames are overwritten before its own fdatasync was durable already.
 - SQLite deletes the -wal file only when the last connection to the database closes, so while ours is open the
-  file that our descriptor belongs to is the file; `commit` compares inodes all the same. POSIX locks, which a
-  `close` would drop, are on the database and the -shm file only.
+  file that our descriptor belongs to is the file; whether somebody else removed it is looked at now and then.
+  POSIX locks, which a `close` would drop, are on the database and the -shm file only.
 - A new volume is made durable before it gets its name, and the last volume's log before the new one exists:
   the sequence never has a gap that began with a power cut.
 
@@ -43,7 +43,7 @@ import apsw
 
 from gateway.archive import volume as volumes
 from gateway.archive.errors import ArchiveUnavailable, Reason, unavailable
-from gateway.archive.lock import APPEND, CHECKPOINT, AppendLock, FolderLock, raise_doubt
+from gateway.archive.lock import APPEND, CHECKPOINT, LOOK, AppendLock, FolderLock, raise_doubt
 from gateway.archive.payload import Payload
 from gateway.archive.volume import Volume
 
@@ -58,10 +58,6 @@ _COLUMNS = 12
 _ROW = "(" + ", ".join("?" * _COLUMNS) + ")"
 _NEXT = "SELECT coalesce(max(seq) + 1, (SELECT first_seq FROM volume)) FROM entry"
 _REWRITE_STEP = 2**20
-
-# Seconds between looks whether the files are still in their places.
-_LOOK = 0.25
-
 
 _File = tuple[int, int]  # inode and device
 
@@ -92,14 +88,21 @@ class LogHandle:
     def __init__(self, sync: Callable[[int], None]) -> None:
         self._sync = sync
         self._fd = -1
-        self._log: Path | None = None
+        self._file: _File | None = None
 
-    def attach(self, volume: Volume) -> None:
-        """Follow the volume to its log. Before a commit: an error of a later time is then surely reported here."""
-        if self._log != volume.log or _file(volume.log) != _file(self._fd):
-            self.close()
-            self._fd = os.open(volume.log, os.O_RDONLY | os.O_CLOEXEC)
-            self._log = volume.log
+    def attach(self, volume: Volume, log: _File) -> None:
+        """Follow the volume to its log, which is `log`.
+
+        Before a commit: an error of a later time is then surely reported here. Raises OSError, also where
+        another file is at the log's path by now.
+        """
+        if self._file == log:
+            return
+        self.close()
+        self._fd = os.open(volume.log, os.O_RDONLY | os.O_CLOEXEC)
+        if _file(self._fd) != log:
+            raise FileNotFoundError(f"{volume.log.name}: another file than the one that was opened")
+        self._file = log
 
     def sync(self) -> None:
         """Make everything durable that was committed before. Raises OSError."""
@@ -108,7 +111,7 @@ class LogHandle:
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-            self._fd, self._log = -1, None
+            self._fd, self._file = -1, None
 
 
 class VolumeWriter:
@@ -182,7 +185,7 @@ class VolumeWriter:
             self._open_newest()
             self._generation = self._lock.generation
         connection, volume = self._opened()
-        handle.attach(volume)
+        handle.attach(volume, self._log_file())
         if self._lock.doubt:
             self._settle(connection, volume, handle)
         month = volumes.month_of(self._clock())
@@ -195,7 +198,7 @@ class VolumeWriter:
         now = time.monotonic()
         if now < self._look_at:
             return False
-        self._look_at = now + _LOOK
+        self._look_at = now + LOOK
         _, volume = self._opened()
         try:
             return self._files != (_file(volume.path), _file(volume.log))
@@ -237,6 +240,10 @@ class VolumeWriter:
         assert self._volume is not None
         return self._connection, self._volume
 
+    def _log_file(self) -> _File:
+        assert self._files is not None
+        return self._files[1]
+
     def _refuse_loss(self, last: int) -> None:
         if last < self._last_seq:
             raise ArchiveUnavailable(
@@ -263,7 +270,7 @@ class VolumeWriter:
         self.reset()
         self._create(month, next_seq)
         connection, volume = self._opened()
-        handle.attach(volume)
+        handle.attach(volume, self._log_file())
         return connection
 
     def _settle(self, connection: apsw.Connection, volume: Volume, handle: LogHandle) -> None:

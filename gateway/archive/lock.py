@@ -15,11 +15,15 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 APPEND = "append.lock"
 CHECKPOINT = "checkpoint.lock"
+
+# Seconds between looks whether a file is still in its place.
+LOOK = 0.25
 
 _NUMBER = struct.Struct("<Q")
 _GENERATION, _DOUBT, _NEXT_SEQ, _LOG_PAGES = (at * _NUMBER.size for at in range(4))
@@ -32,6 +36,7 @@ class FolderLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
+        self._look_at = 0.0  # monotonic seconds
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -58,7 +63,7 @@ class FolderLock:
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-            self._fd = -1
+            self._fd, self._look_at = -1, 0.0
 
     def open(self) -> None:
         """Open the file, without locking it; creates it. Raises OSError."""
@@ -66,16 +71,23 @@ class FolderLock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def _lock(self, operation: int) -> None:
-        """Lock the file that is at the path now: one that was deleted and made anew is another lock."""
+        """Lock the file that is at the path: one that was deleted and made anew is another lock.
+
+        Whether it was is looked at now and then: nobody deletes it by right, and each look costs system calls.
+        """
         while True:
             self.open()
             fcntl.flock(self._fd, operation)
+            now = time.monotonic()
+            if now < self._look_at:
+                return
             try:
                 here = self._path.stat()
             except FileNotFoundError:
                 here = None
             mine = os.fstat(self._fd)
             if here is not None and (here.st_ino, here.st_dev) == (mine.st_ino, mine.st_dev):
+                self._look_at = now + LOOK
                 return
             self.close()
 

@@ -27,6 +27,12 @@ def test_gives_back_what_was_sealed(
     assert unseal(bytes(payload.data), payload.encoding, payload.size, payload.sha256) == raw
 
 
+@given(st.lists(OCTETS.map(bytearray), max_size=6), st.sampled_from([0, 1]))
+def test_several_are_sealed_as_each_alone(raws: list[bytearray], level: int) -> None:
+    sealer = Sealer(level)
+    assert sealer.seal_all(raws) == [sealer.seal(raw) for raw in raws]
+
+
 def test_stores_as_it_is_what_does_not_get_smaller_and_does_not_copy_it() -> None:
     raw = bytearray(os.urandom(10_000))
     payload = Sealer(1).seal(raw)
