@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,10 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
-from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOption, fail
+from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOption, fail, print_json
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.coverage import coverage
 from gateway.directory.importer import Import, RosterError, read_roster
@@ -32,7 +30,7 @@ from gateway.policy.groups import oversight
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import Refusal
-from gateway.smtp.stream import Deadlines
+from gateway.smtp.stream import Streams
 from gateway.smtp.tls import ServerTls, certificate_expiry, client_context
 from gateway.smtp.upstream import NextHopFailure, Target, connect
 
@@ -83,8 +81,7 @@ def _report(lines: list[Line], json: bool) -> None:
     colours = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.ERROR: "red"}
     for line in lines:
         if json:
-            row = {"grade": line.grade, "subject": line.subject, "text": line.text}
-            sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+            print_json({"grade": line.grade, "subject": line.subject, "text": line.text})
         else:
             grade = typer.style(f"{line.grade:8}", fg=colours[line.grade])
             typer.echo(f"{grade} {line.subject}: {line.text}")
@@ -175,7 +172,7 @@ def _reload_sources(config: Config) -> Iterator[Line]:
 
 
 async def _next_hops(config: Config) -> list[Line]:
-    deadlines = Deadlines(asyncio.get_running_loop())
+    streams = Streams(asyncio.get_running_loop())
     lines = []
     for index, route in enumerate(config.route):
         subject = f"route[{index}] {route.name}"
@@ -184,15 +181,15 @@ async def _next_hops(config: Config) -> list[Line]:
             continue
         for hop in route.next_hop:
             target = Target(hop.host, hop.port, hop.host)
-            lines.append(await _greet(config, route, target, deadlines, subject))
+            lines.append(await _greet(config, route, target, streams, subject))
     return lines
 
 
-async def _greet(config: Config, route: Route, target: Target, deadlines: Deadlines, subject: str) -> Line:
+async def _greet(config: Config, route: Route, target: Target, streams: Streams, subject: str) -> Line:
     try:
         session = await connect(
             target,
-            deadlines,
+            streams,
             hostname=config.hostname,
             context=client_context(route),
             tls_required=route.tls == TlsMode.REQUIRED,

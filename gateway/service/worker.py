@@ -27,7 +27,7 @@ from gateway.smtp.delivery import Appender, Delivery
 from gateway.smtp.limits import Connections, InFlight
 from gateway.smtp.nexthop import NextHops
 from gateway.smtp.server import Server
-from gateway.smtp.stream import Deadlines
+from gateway.smtp.stream import Streams
 from gateway.smtp.tls import ServerTls
 from gateway.telemetry.metrics import Metrics
 
@@ -99,13 +99,13 @@ def build_context(
     config: Config, metrics: Metrics, archive: Appender, judge: delivery.Judge, *, sweep: float = 0.25
 ) -> Context:
     """The parts of a worker, wired. `sweep`: seconds between looks at deadlines. Raises ConfigError."""
-    deadlines = Deadlines(asyncio.get_running_loop(), sweep)
+    streams = Streams(asyncio.get_running_loop(), sweep)
     names = [listener.name for listener in config.listener]
     return Context(
         config=config,
         metrics=metrics,
-        deadlines=deadlines,
-        next_hops=NextHops(config, deadlines, metrics, random.Random()),  # noqa: S311 -- load spreading only
+        streams=streams,
+        next_hops=NextHops(config, streams, metrics, random.Random()),  # noqa: S311 -- load spreading only
         delivery=Delivery(config, archive, judge, metrics),
         tls=ServerTls(config),
         users=Users.of(config),

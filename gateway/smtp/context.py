@@ -12,7 +12,7 @@ from gateway.smtp.delivery import Delivery
 from gateway.smtp.extensions import Offer, common
 from gateway.smtp.limits import Connections, InFlight
 from gateway.smtp.nexthop import NextHops
-from gateway.smtp.stream import Deadlines
+from gateway.smtp.stream import Streams
 from gateway.smtp.tls import ServerTls
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.series import CounterCell, HistogramCell
@@ -24,7 +24,7 @@ class Context:
 
     config: Config
     metrics: Metrics
-    deadlines: Deadlines
+    streams: Streams
     next_hops: NextHops
     delivery: Delivery
     tls: ServerTls

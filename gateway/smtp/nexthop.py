@@ -18,7 +18,7 @@ from gateway.message.envelope import Client
 from gateway.smtp.extensions import PRESUMED, Offer
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import NEXT_HOP_BUSY, NEXT_HOP_GONE, NO_DOMAIN, Refusal
-from gateway.smtp.stream import Deadlines
+from gateway.smtp.stream import Streams
 from gateway.smtp.tls import client_context
 from gateway.smtp.upstream import NextHopFailure, Target, Upstream, connect
 from gateway.telemetry.metrics import Metrics
@@ -35,7 +35,7 @@ class NextHop:
         self,
         route: Route,
         config: Config,
-        deadlines: Deadlines,
+        streams: Streams,
         metrics: Metrics,
         mx: MxResolver,
         context: ssl.SSLContext | None,
@@ -45,7 +45,7 @@ class NextHop:
         self.name = route.name
         self.domain = domain  # only for next_hop = "mx"
         self._config = config
-        self._deadlines = deadlines
+        self._streams = streams
         self._metrics = metrics
         self._mx = mx
         self._context = context
@@ -118,7 +118,7 @@ class NextHop:
         self._busy_gauge.dec()
         self._forget_ended()
         room = len(self._idle) < self._config.limits.upstream_idle
-        until = self._deadlines.loop.time() + self._config.timeouts.upstream_idle
+        until = self._streams.loop.time() + self._config.timeouts.upstream_idle
         if not session.park(until):
             session.abort()
         elif room:
@@ -176,7 +176,7 @@ class NextHop:
             try:
                 return await connect(
                     target,
-                    self._deadlines,
+                    self._streams,
                     hostname=self._config.hostname,
                     context=self._context,
                     tls_required=self.route.tls == TlsMode.REQUIRED,
@@ -232,7 +232,7 @@ class NextHop:
     def ask(self) -> None:
         """Connect to learn the offer, unless that is under way."""
         if self._probe is None or self._probe.done():
-            self._probe = self._deadlines.loop.create_task(self._ask())
+            self._probe = self._streams.loop.create_task(self._ask())
 
     async def _ask(self) -> None:
         with suppress(Refusal):
@@ -243,10 +243,10 @@ class NextHops:
     """All next hops of a worker, by recipient domain."""
 
     def __init__(
-        self, config: Config, deadlines: Deadlines, metrics: Metrics, shuffle: random.Random
+        self, config: Config, streams: Streams, metrics: Metrics, shuffle: random.Random
     ) -> None:
         self._config = config
-        self._deadlines = deadlines
+        self._streams = streams
         self._metrics = metrics
         self._mx = MxResolver(config.dns, config.hostname, shuffle)
         self._contexts = {route.name: client_context(route) for route in config.route}
@@ -255,7 +255,7 @@ class NextHops:
 
     def _next_hop(self, route: Route, domain: str = "") -> NextHop:
         context = self._contexts[route.name]
-        return NextHop(route, self._config, self._deadlines, self._metrics, self._mx, context, domain)
+        return NextHop(route, self._config, self._streams, self._metrics, self._mx, context, domain)
 
     def for_domain(self, domain: str) -> NextHop | None:
         """The next hop for a recipient's domain (lower case, A-labels); None where no route leads there."""

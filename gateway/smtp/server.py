@@ -34,7 +34,7 @@ class Server:
 
     async def listen(self, listener: Listener, sock: socket.socket) -> None:
         """Accept connections on a bound socket."""
-        loop = self._context.deadlines.loop
+        loop = self._context.streams.loop
         self._servers.append(
             await loop.create_server(lambda: _Door(self, listener, self._context), sock=sock, backlog=1024)
         )
@@ -57,7 +57,7 @@ class Server:
 
     def serve(self, stream: Stream, listener: Listener, address: str, port: int) -> None:
         """Run a session for a new connection."""
-        task = self._context.deadlines.loop.create_task(self._serve(stream, listener, address, port))
+        task = self._context.streams.loop.create_task(self._serve(stream, listener, address, port))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -93,7 +93,7 @@ class _Door(Stream):
     """A client's connection: starts its session when it is made."""
 
     def __init__(self, server: Server, listener: Listener, context: Context) -> None:
-        super().__init__(context.deadlines)
+        super().__init__(context.streams)
         self._server = server
         self._listener = listener
 

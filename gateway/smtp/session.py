@@ -154,7 +154,8 @@ class Session:
         timeout = self._context.config.timeouts.command
         if b"\n" not in self._stream.buffer or len(self._out) > 65536:
             self._flush()
-            await self._stream.drained(timeout)
+            if self._stream.congested:
+                await self._stream.drained(timeout)
         return await self._stream.line(timeout, limit)
 
     def _abandon(self) -> None:

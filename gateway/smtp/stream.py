@@ -3,7 +3,9 @@
 An `asyncio.Protocol`, not asyncio's streams: what is read lands in one buffer that the owner takes whole.
 A connection that ends never cancels whoever uses it; the user meets `ConnectionLost` at the next read, so a
 client that hangs up cannot interrupt an archive-and-relay that is under way. A half-closed client still
-gets its replies. One timer per worker (`Deadlines`) watches all connections.
+gets its replies. What all connections of a worker share (`Streams`) is one timer, and one moment to write:
+small writes leave together when every task that is ready has had its turn. Each write may wake the process at the
+other end, and on a busy machine that costs more than all the rest of it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import ssl
 from typing import cast
 
 HIGH_WATER = 1 << 20  # octets unread at which reading pauses
+WRITE_NOW = 1 << 16  # octets of one write that are not held back
 
 
 class ConnectionLost(Exception):
@@ -27,40 +30,56 @@ class LineTooLong(Exception):
     """A line exceeded the limit; it has been skipped."""
 
 
-class Deadlines:
-    """One timer for all waits of a worker: a wait ends up to `interval` seconds after its deadline."""
+class Streams:
+    """All connections of a worker: their deadlines, and the moment at which what they write is sent.
+
+    One timer serves all waits: a wait ends up to `interval` seconds after its deadline.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval: float = 0.25) -> None:
         self.loop = loop
         self._interval = interval
-        self._streams: set[Stream] = set()
+        self._open: set[Stream] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._writing: list[Stream] = []
 
     def watch(self, stream: Stream) -> None:
-        self._streams.add(stream)
+        self._open.add(stream)
         if self._timer is None:
             self._timer = self.loop.call_later(self._interval, self._sweep)
 
     def forget(self, stream: Stream) -> None:
-        self._streams.discard(stream)
+        self._open.discard(stream)
+
+    def send_soon(self, stream: Stream) -> None:
+        """Call `stream.send` once the tasks that are ready now have run."""
+        if not self._writing:
+            self.loop.call_soon(self._send)
+        self._writing.append(stream)
+
+    def _send(self) -> None:
+        writing, self._writing = self._writing, []
+        for stream in writing:
+            stream.send()
 
     def _sweep(self) -> None:
-        self._timer = self.loop.call_later(self._interval, self._sweep) if self._streams else None
+        self._timer = self.loop.call_later(self._interval, self._sweep) if self._open else None
         now = self.loop.time()
-        for stream in list(self._streams):
+        for stream in list(self._open):
             stream.expire(now)
 
 
 class Stream(asyncio.Protocol):
     """A connection with a read buffer, at most one reader waiting, and write backpressure."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, streams: Streams) -> None:
         self.buffer = bytearray()
         self.lost = False  # nothing can be sent any more
         self.eof = False  # nothing will come any more
         self.transport: asyncio.Transport
-        self._deadlines = deadlines
-        self._loop = deadlines.loop
+        self._streams = streams
+        self._loop = streams.loop
+        self._unsent = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._paused_reading = False
@@ -71,7 +90,7 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class, only by interface
-        self._deadlines.watch(self)
+        self._streams.watch(self)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -88,7 +107,7 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.eof = self.lost = True
-        self._deadlines.forget(self)
+        self._streams.forget(self)
         self._wake()
 
     def pause_writing(self) -> None:
@@ -139,13 +158,32 @@ class Stream(asyncio.Protocol):
 
     # --- writing ---
 
+    @property
+    def congested(self) -> bool:
+        """Whether the peer takes too little of what is written: wait until it is `drained`."""
+        return self._paused_writing or len(self._unsent) > WRITE_NOW
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send octets; nothing happens on a lost connection."""
-        if not self.lost:
-            self.transport.write(data)
+        """Send octets, few of them soon, many at once; nothing happens on a lost connection."""
+        if len(data) > WRITE_NOW:
+            self.send()
+            if not self.lost:
+                self.transport.write(data)
+            return
+        if not self._unsent:
+            self._streams.send_soon(self)
+        self._unsent += data
+
+    def send(self) -> None:
+        """Send what was written, now."""
+        if self._unsent:
+            unsent, self._unsent = self._unsent, bytearray()
+            if not self.lost and not self.transport.is_closing():
+                self.transport.write(unsent)
 
     async def drained(self, timeout: float) -> None:
         """Wait until the peer has taken enough of what was written. Raises ConnectionLost, TimedOut."""
+        self.send()
         self._deadline = self._loop.time() + timeout
         while self._paused_writing and not self.lost:
             await self._wait()
@@ -154,11 +192,13 @@ class Stream(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, then close."""
+        self.send()
         if not self.lost:
             self.transport.close()
 
     def abort(self) -> None:
         """Close at once; what is not sent yet is never sent."""
+        self._unsent.clear()
         if not self.lost:
             self.transport.abort()
 
@@ -172,6 +212,7 @@ class Stream(asyncio.Protocol):
         What was received in plain text is dropped. Raises OSError or ssl.SSLError when the handshake
         fails, ConnectionLost when the peer goes.
         """
+        self.send()
         self.buffer.clear()
         transport = await self._loop.start_tls(
             self.transport,
@@ -188,7 +229,7 @@ class Stream(asyncio.Protocol):
     # --- waiting ---
 
     def expire(self, now: float) -> None:
-        """Called by Deadlines: end a wait whose time is over."""
+        """Called by Streams: end a wait whose time is over."""
         if self._waiter is not None and now >= self._deadline and not self._waiter.done():
             self._waiter.set_exception(TimedOut())
 
@@ -196,10 +237,7 @@ class Stream(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _wait(self) -> None:
-        """Until something happens on the connection, or the deadline."""
+    def _wait(self) -> asyncio.Future[None]:
+        """Done when something happens on the connection, or at the deadline; for one waiter at a time."""
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter

@@ -24,7 +24,7 @@ from gateway.smtp.reply import (
     ReplyError,
     take_reply,
 )
-from gateway.smtp.stream import ConnectionLost, Deadlines, Stream, TimedOut
+from gateway.smtp.stream import ConnectionLost, Stream, Streams, TimedOut
 
 
 class NextHopFailure(Refusal):
@@ -50,8 +50,8 @@ class Target:
 class Upstream(Stream):
     """An open session with a next hop, between two transactions or inside one."""
 
-    def __init__(self, deadlines: Deadlines, target: Target) -> None:
-        super().__init__(deadlines)
+    def __init__(self, streams: Streams, target: Target) -> None:
+        super().__init__(streams)
         self.target = target
         self.offer = Offer()
         self.reused = False
@@ -213,7 +213,7 @@ def _xtext(value: str) -> str:
 
 async def connect(
     target: Target,
-    deadlines: Deadlines,
+    streams: Streams,
     *,
     hostname: str,
     context: ssl.SSLContext | None,
@@ -228,26 +228,26 @@ async def connect(
     try:
         async with asyncio.timeout(timeout):
             try:
-                return await _greeted(target, deadlines, hostname, context, tls_required, timeout)
+                return await _greeted(target, streams, hostname, context, tls_required, timeout)
             except NextHopFailure as failure:
                 if failure.reason != "tls" or tls_required:
                     raise
-            return await _greeted(target, deadlines, hostname, None, False, timeout)
+            return await _greeted(target, streams, hostname, None, False, timeout)
     except TimeoutError:
         raise NextHopFailure("timeout", NEXT_HOP_GONE) from None
 
 
 async def _greeted(
     target: Target,
-    deadlines: Deadlines,
+    streams: Streams,
     hostname: str,
     context: ssl.SSLContext | None,
     tls_required: bool,
     timeout: float,
 ) -> Upstream:
     try:
-        _, session = await deadlines.loop.create_connection(
-            lambda: Upstream(deadlines, target), target.host, target.port
+        _, session = await streams.loop.create_connection(
+            lambda: Upstream(streams, target), target.host, target.port
         )
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be no host
         raise NextHopFailure("refused", NEXT_HOP_GONE) from error

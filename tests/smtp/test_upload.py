@@ -184,7 +184,7 @@ async def test_a_final_dot_before_that_moment_is_finished(start: Any, dial: Any)
         assert [event["event"] for event in await outcomes(gateway)] == ["relayed"]
 
 
-# --- deadlines ---------------------------------------------------------------------------------------------
+# --- deadlines -------------------------------------------------------------------------------------------
 
 
 async def test_one_deadline_that_fails_does_not_end_the_others(
