@@ -282,7 +282,14 @@ class Archive:
 def _row(pending: Pending, salt: bytes) -> Row:
     digest = hashlib.sha256(pending.document.encode()).digest()
     return Row(
-        pending.kind, pending.id, pending.subject, pending.received, pending.document, digest, salt, pending.payload
+        pending.kind,
+        pending.id,
+        pending.subject,
+        pending.received,
+        pending.document,
+        digest,
+        salt,
+        pending.payload,
     )
 
 

@@ -67,7 +67,8 @@ def canonical_address(address: str) -> str:
 
 def domain_of(address: str) -> str:
     """The domain of `address` in lower-case A-labels, without trailing dot; "" if there is none. Never raises."""
-    return _halves(address.strip(_AROUND))[1]
+    plain = _PLAIN.fullmatch(address.lower()) if address.isascii() else None
+    return plain[1] if plain is not None else _halves(address.strip(_AROUND))[1]
 
 
 def _halves(text: str) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def build_context(
         metrics=metrics,
         streams=streams,
         next_hops=NextHops(config, streams, metrics, random.Random()),  # noqa: S311 -- load spreading only
-        delivery=Delivery(config, archive, judge, metrics),
+        delivery=Delivery(config, archive, judge, metrics, streams),
         tls=ServerTls(config),
         users=Users.of(config),
         connections=Connections(config.limits),

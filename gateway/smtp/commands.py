@@ -16,6 +16,10 @@ _PATH = re.compile(r'[ \t]*(?:<((?:"(?:[^"\\]|\\.)*"|[^">])*)>|([^\s<>]+))(?:[ \
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f]+))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SOURCE_ROUTE = re.compile(r"@[^:]*:")
+# What most clients send, with nothing in it that could be wrong.
+_ORDINARY = re.compile(
+    r"<([A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*)>(?: +(.*))?", re.ASCII
+)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -48,6 +52,9 @@ def parse_path(argument: str, keyword: str, allowed: frozenset[str]) -> Path:
     """
     if argument[: len(keyword)].upper() != keyword:
         raise Refusal(BAD_ARGUMENT)
+    match = _ORDINARY.fullmatch(argument, len(keyword))
+    if match is not None:
+        return Path(match[1], _parameters(match[2], allowed) if match[2] else ())
     match = _PATH.fullmatch(argument, len(keyword))
     if match is None:
         raise Refusal(BAD_ARGUMENT)
@@ -80,7 +87,7 @@ def _parameters(text: str, allowed: frozenset[str]) -> tuple[str, ...]:
 
 
 def _check_address(address: str) -> None:
-    if not address:
+    if not address:  # the null sender
         return
     local, at, domain = address.rpartition("@")
     if _CONTROL.search(address) or len(address) > 2048 or (at and (not local or not domain)):

@@ -49,6 +49,7 @@ from gateway.smtp.reply import (
     Reply,
     reply,
 )
+from gateway.smtp.stream import Deadline, Streams
 from gateway.smtp.transaction import Transaction
 from gateway.telemetry.metrics import Metrics
 
@@ -89,6 +90,7 @@ class Delivery:
         archive: Appender,
         judge: Judge,
         metrics: Metrics,
+        streams: Streams,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[int], bytes] | None = None,
     ) -> None:
@@ -96,6 +98,7 @@ class Delivery:
         self._archive = archive
         self._judge = judge
         self._metrics = metrics
+        self._streams = streams
         self._now = now
         self._random = random or RandomPool()
         self._log = structlog.get_logger()
@@ -109,7 +112,7 @@ class Delivery:
         now = self._now()
         message = _Message(transaction, now, uuid7(int(now.timestamp() * 1_000_000), self._random(8)))
         try:
-            async with asyncio.timeout(self._config.timeouts.commit):
+            with Deadline(self._streams, self._config.timeouts.commit):
                 answer = await self._deliver(message, data)
         except TimeoutError:
             message.outcome, answer = "abandoned", DEADLINE

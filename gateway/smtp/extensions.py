@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gateway.smtp.reply import Reply
 
@@ -22,7 +23,7 @@ _MAIL_PARAMETERS = {
 _RCPT_PARAMETERS = {"DSN": ("NOTIFY", "ORCPT")}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
     """The keywords of an EHLO reply with their arguments."""
 
@@ -31,11 +32,24 @@ class Offer:
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.keywords
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The largest message in octets (RFC 1870), 0 for no fixed limit."""
         value = self.keywords.get("SIZE", "")
         return int(value) if value.isdecimal() and len(value) < 20 else 0
+
+    @cached_property
+    def mail_parameters(self) -> frozenset[str]:
+        """Keywords of the parameters that MAIL may have. SIZE and AUTH= are always understood."""
+        return frozenset({"SIZE", "AUTH"}) | self._parameters(_MAIL_PARAMETERS)
+
+    @cached_property
+    def rcpt_parameters(self) -> frozenset[str]:
+        """Keywords of the parameters that RCPT may have."""
+        return self._parameters(_RCPT_PARAMETERS)
+
+    def _parameters(self, by_extension: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+        return frozenset(name for key, names in by_extension.items() if key in self for name in names)
 
 
 # What is presumed of mail exchangers on the internet, and of a next hop that does not answer: a client that is not
@@ -60,18 +74,6 @@ def common(offers: Iterable[Offer], message_size: int) -> Offer:
     found = {keyword: "" for keyword in _RELAYED if all(keyword in offer for offer in every)}
     sizes = [offer.size for offer in every if offer.size] + [message_size]
     return Offer({"SIZE": str(min(sizes)), **found})
-
-
-def mail_keywords(offer: Offer) -> frozenset[str]:
-    """Parameters of MAIL that a client may use. SIZE and AUTH= are always understood."""
-    return frozenset(
-        {"SIZE", "AUTH", *(name for key, names in _MAIL_PARAMETERS.items() if key in offer for name in names)}
-    )
-
-
-def rcpt_keywords(offer: Offer) -> frozenset[str]:
-    """Parameters of RCPT that a client may use."""
-    return frozenset(name for key, names in _RCPT_PARAMETERS.items() if key in offer for name in names)
 
 
 _NEEDED = {

@@ -40,7 +40,7 @@ class InFlight:
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
         self._limit = limits.in_flight
         self._held = 0
-        self._gauge = metrics.in_flight_bytes
+        self._gauge = metrics.in_flight_bytes.labels()
 
     def check(self, octets: int) -> None:
         """Raises Refusal where so many more octets would not fit now."""

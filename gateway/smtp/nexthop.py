@@ -25,7 +25,7 @@ from gateway.telemetry.metrics import Metrics
 
 OFFER_WAIT = 2.0  # seconds that a client's EHLO waits for a next hop that was not heard of yet
 MAX_ADDRESSES = 4  # of one exchanger: enough for both families, bounds what a hostile zone costs
-MAX_DOMAINS = 1000  # pools of MX domains remembered by a worker
+MAX_DOMAINS = 1000  # pools of MX domains remembered by a worker, and next hops of other domains
 
 
 class NextHop:
@@ -242,9 +242,7 @@ class NextHop:
 class NextHops:
     """All next hops of a worker, by recipient domain."""
 
-    def __init__(
-        self, config: Config, streams: Streams, metrics: Metrics, shuffle: random.Random
-    ) -> None:
+    def __init__(self, config: Config, streams: Streams, metrics: Metrics, shuffle: random.Random) -> None:
         self._config = config
         self._streams = streams
         self._metrics = metrics
@@ -252,6 +250,7 @@ class NextHops:
         self._contexts = {route.name: client_context(route) for route in config.route}
         self._fixed = {route.name: self._next_hop(route) for route in config.route if route.next_hop != "mx"}
         self._by_mx: dict[str, NextHop] = {}
+        self._known: dict[str, NextHop] = {}  # by domain, what `_fixed` answered before
 
     def _next_hop(self, route: Route, domain: str = "") -> NextHop:
         context = self._contexts[route.name]
@@ -259,10 +258,14 @@ class NextHops:
 
     def for_domain(self, domain: str) -> NextHop | None:
         """The next hop for a recipient's domain (lower case, A-labels); None where no route leads there."""
+        if (known := self._known.get(domain)) is not None:
+            return known
         route = route_for(self._config, domain)
         if route is None:
             return None
         if route.next_hop != "mx":
+            if len(self._known) < MAX_DOMAINS:
+                self._known[domain] = self._fixed[route.name]
             return self._fixed[route.name]
         hop = self._by_mx.get(domain)
         if hop is None:

@@ -6,7 +6,9 @@ The message itself is never touched; whoever removes these lines has the bytes t
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from gateway.message.envelope import Envelope
 
@@ -28,9 +30,14 @@ def received_line(envelope: Envelope, hostname: str) -> bytes:
     if client.tls:
         tls = client.tls
         lines.append(f"\t({tls.version} cipher {tls.cipher} bits {tls.bits})")
-    return ("\r\n".join(lines) + f";\r\n\t{format_datetime(envelope.received)}\r\n").encode(
-        "ascii", "replace"
-    )
+    moment = _date(int(envelope.received.timestamp()))
+    return ("\r\n".join(lines) + f";\r\n\t{moment}\r\n").encode("ascii", "replace")
+
+
+@lru_cache(maxsize=8)
+def _date(second: int) -> str:
+    """RFC 5322 §3.3 in UTC; many messages share a second."""
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def _protocol(envelope: Envelope) -> str:

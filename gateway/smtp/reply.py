@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 MAX_REPLY_OCTETS = 64 * 1024  # a next hop that says more in one reply speaks nonsense
 
+_ONE_LINE = re.compile(rb"([2-5]\d\d)(?: [^\r\n]*)?\r?\n")
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\Z")
 
 
@@ -55,6 +56,10 @@ def take_reply(buffer: bytearray) -> Reply | None:
     Raises ReplyError for what is no reply, has lines of several codes, or is longer than MAX_REPLY_OCTETS. A line
     that ends in a bare LF is taken as a line: some servers send it, and nothing can be smuggled by a reply.
     """
+    if (match := _ONE_LINE.match(buffer)) is not None:  # nearly every reply
+        wire, code = match[0], int(match[1])
+        del buffer[: len(wire)]
+        return Reply(code, wire, code == 421)
     start = 0
     first: bytes | None = None
     while True:

@@ -145,19 +145,19 @@ class _Reader:
 
     async def read(self, n: int = -1) -> bytes:
         if not self._stream.buffer:
-            await self._stream.more(self._timeout)
+            await self._stream.more(self._stream.after(self._timeout))
         return self._cut(len(self._stream.buffer) if n < 0 else n)
 
     async def readexactly(self, n: int) -> bytes:
         while len(self._stream.buffer) < n:
-            await self._stream.more(self._timeout)
+            await self._stream.more(self._stream.after(self._timeout))
         return self._cut(n)
 
     async def readuntil(self, separator: bytes = b"\n") -> bytes:
         while (end := self._stream.buffer.find(separator)) < 0:
             if len(self._stream.buffer) > 512:
                 raise ValueError("PROXY header too long")
-            await self._stream.more(self._timeout)
+            await self._stream.more(self._stream.after(self._timeout))
         return self._cut(end + len(separator))
 
     def _cut(self, n: int) -> bytes:

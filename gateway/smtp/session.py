@@ -24,7 +24,7 @@ from gateway.smtp.auth import decode_login, decode_plain
 from gateway.smtp.commands import Path, declared_size, parse_path
 from gateway.smtp.context import Context
 from gateway.smtp.data import DataReader
-from gateway.smtp.extensions import Offer, mail_keywords, rcpt_keywords
+from gateway.smtp.extensions import Offer
 from gateway.smtp.nexthop import NextHop
 from gateway.smtp.relay import Relay
 from gateway.smtp.reply import Refusal, Reply
@@ -257,7 +257,7 @@ class Session:
             raise Refusal(replies.BAD_SEQUENCE)
         if self._draining:
             raise Refusal(replies.SHUTTING_DOWN)
-        path = parse_path(argument, "FROM:", mail_keywords(self._offer))
+        path = parse_path(argument, "FROM:", self._offer.mail_parameters)
         body = path.parameter("BODY")
         if body is not None and body.upper() not in ("7BIT", "8BITMIME"):
             raise Refusal(replies.BAD_ARGUMENT)
@@ -332,7 +332,7 @@ class Session:
     ) -> tuple[Path, NextHop | None]:
         """The recipient and the next hop it takes (None on a journal listener). Raises Refusal."""
         config = self._context.config
-        path = parse_path(argument, "TO:", rcpt_keywords(self._offer))
+        path = parse_path(argument, "TO:", self._offer.rcpt_parameters)
         if not path.address:
             raise Refusal(replies.BAD_ADDRESS)
         if len(transaction.recipients) + pending >= config.limits.recipients:
@@ -358,10 +358,11 @@ class Session:
             domain = domains[0]
         if not domain:
             raise Refusal(replies.BAD_ADDRESS)
-        if self._listener.role == Role.INBOUND and not any(in_domain(domain, own) for own in domains):
-            raise Refusal(replies.RELAY_DENIED)
-        if self._listener.role == Role.INBOUND and _ROUTING.search(path.address.rpartition("@")[0]):
-            raise Refusal(replies.RELAY_DENIED)  # user%other@district: the next hop might follow it
+        if self._listener.role == Role.INBOUND:
+            if domain not in domains and not any(in_domain(domain, own) for own in domains):
+                raise Refusal(replies.RELAY_DENIED)
+            if _ROUTING.search(path.address.rpartition("@")[0]):
+                raise Refusal(replies.RELAY_DENIED)  # user%other@district: the next hop might follow it
         hop = None if domain.startswith("[") else self._context.next_hops.for_domain(domain)
         if hop is None:  # nor is mail sent to address literals
             raise Refusal(replies.NO_ROUTE)
@@ -415,22 +416,22 @@ class Session:
         began = time.monotonic()
         try:
             while True:
-                rest = reader.feed(self._stream.take())
-                if context.in_flight.resize(held, reader.held):
+                if self._stream.buffer:
+                    rest = reader.feed(self._stream.take())
+                    if not context.in_flight.resize(held, reader.held):
+                        refusal = replies.IN_FLIGHT_FULL
+                        reader.discard()
+                        context.in_flight.resize(held, reader.held)
                     held = reader.held
-                else:
-                    refusal = replies.IN_FLIGHT_FULL
-                    reader.discard()
-                    context.in_flight.resize(held, reader.held)
-                    held = reader.held
-                if rest is not None:
-                    break
+                    if rest is not None:
+                        break
                 self._in_command = False  # before the final dot: the client may be sent away
-                await self._stream.more(self._patience(reader.received, began))
+                await self._stream.more(self._stream.after(self._patience(reader.received, began)))
                 if self._hurried:  # 421 was said: what comes now is not taken any more
                     raise ConnectionLost
             self._in_command = True
-            self._stream.buffer[:0] = rest
+            if rest:
+                self._stream.buffer[:0] = rest
             context.received_bytes[name].inc(reader.received)
             context.message_size[name].observe(reader.received)
             self._transaction = None  # delivery owns it now

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import cast
+from typing import Protocol, cast
 
 HIGH_WATER = 1 << 20  # octets unread at which reading pauses
 WRITE_NOW = 1 << 16  # octets of one write that are not held back
@@ -30,6 +30,13 @@ class LineTooLong(Exception):
     """A line exceeded the limit; it has been skipped."""
 
 
+class Waiting(Protocol):
+    """What has a deadline."""
+
+    def expire(self, now: float) -> None:
+        """End the wait if its deadline is not after `now` (loop time)."""
+
+
 class Streams:
     """All connections of a worker: their deadlines, and the moment at which what they write is sent.
 
@@ -39,17 +46,18 @@ class Streams:
     def __init__(self, loop: asyncio.AbstractEventLoop, interval: float = 0.25) -> None:
         self.loop = loop
         self._interval = interval
-        self._open: set[Stream] = set()
+        self._watched: set[Waiting] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._writing: list[Stream] = []
 
-    def watch(self, stream: Stream) -> None:
-        self._open.add(stream)
+    def watch(self, waiting: Waiting) -> None:
+        """Call its `expire` now and then, until `forget`."""
+        self._watched.add(waiting)
         if self._timer is None:
             self._timer = self.loop.call_later(self._interval, self._sweep)
 
-    def forget(self, stream: Stream) -> None:
-        self._open.discard(stream)
+    def forget(self, waiting: Waiting) -> None:
+        self._watched.discard(waiting)
 
     def send_soon(self, stream: Stream) -> None:
         """Call `stream.send` once the tasks that are ready now have run."""
@@ -63,10 +71,42 @@ class Streams:
             stream.send()
 
     def _sweep(self) -> None:
-        self._timer = self.loop.call_later(self._interval, self._sweep) if self._open else None
+        self._timer = self.loop.call_later(self._interval, self._sweep) if self._watched else None
         now = self.loop.time()
-        for stream in list(self._open):
-            stream.expire(now)
+        for waiting in list(self._watched):
+            waiting.expire(now)
+
+
+class Deadline:
+    """Ends what the current task does in its block, with TimeoutError, `seconds` from now.
+
+    `asyncio.timeout` without a timer of its own, of which each costs as much as reading a message's header.
+    """
+
+    __slots__ = ("_cancelling", "_expired", "_streams", "_task", "_until")
+
+    def __init__(self, streams: Streams, seconds: float) -> None:
+        self._streams = streams
+        self._until = streams.loop.time() + seconds
+        self._expired = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task(self._streams.loop)
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._streams.watch(self)
+
+    def expire(self, now: float) -> None:
+        if now >= self._until and not self._expired:
+            self._expired = True
+            self._task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._streams.forget(self)
+        # As asyncio has it: only our own cancellation, and no other beside it, is a timeout.
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
 
 
 class Stream(asyncio.Protocol):
@@ -119,13 +159,17 @@ class Stream(asyncio.Protocol):
 
     # --- reading ---
 
-    async def more(self, timeout: float) -> None:
-        """Wait for more octets than the buffer holds. Raises ConnectionLost, or TimedOut after `timeout` s."""
+    def after(self, seconds: float) -> float:
+        """The moment so many seconds from now, for `more`."""
+        return self._loop.time() + seconds
+
+    async def more(self, until: float) -> None:
+        """Wait for more octets than the buffer holds. Raises ConnectionLost, or TimedOut at `until`."""
         if self._paused_reading:
             self._paused_reading = False
             self.transport.resume_reading()
         size = len(self.buffer)
-        self._deadline = self._loop.time() + timeout
+        self._deadline = until
         while len(self.buffer) == size:
             if self.eof:
                 raise ConnectionLost
@@ -141,7 +185,7 @@ class Stream(asyncio.Protocol):
 
         Raises LineTooLong, ConnectionLost, TimedOut.
         """
-        until = self._loop.time() + timeout
+        until = self.after(timeout)
         while True:
             end = self.buffer.find(b"\n")
             if end >= 0:
@@ -154,7 +198,7 @@ class Stream(asyncio.Protocol):
             if len(self.buffer) > limit:
                 self._skipping = True
                 self.buffer.clear()
-            await self.more(until - self._loop.time())
+            await self.more(until)
 
     # --- writing ---
 
@@ -184,7 +228,7 @@ class Stream(asyncio.Protocol):
     async def drained(self, timeout: float) -> None:
         """Wait until the peer has taken enough of what was written. Raises ConnectionLost, TimedOut."""
         self.send()
-        self._deadline = self._loop.time() + timeout
+        self._deadline = self.after(timeout)
         while self._paused_writing and not self.lost:
             await self._wait()
         if self.lost:

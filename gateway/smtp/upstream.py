@@ -106,7 +106,9 @@ class Upstream(Stream):
         self.require_silence()
         self._asking = True  # and stays so where this is interrupted
         self.write(wire)
-        replies = [await self.reply(timeout) for _ in range(count)]
+        replies: list[Reply] = []
+        while len(replies) < count:
+            replies.append(await self.reply(timeout))
         if replies[-1].code != 354:  # a message may be refused before all of it was sent: `early_refusal`
             self.require_silence()
         self._asking = False
@@ -133,10 +135,10 @@ class Upstream(Stream):
 
     async def reply(self, timeout: float) -> Reply:
         """The next reply, whole within `timeout` s. Raises NextHopFailure."""
-        until = self._loop.time() + timeout
+        until = self.after(timeout)
         try:
             while (answer := take_reply(self.buffer)) is None:
-                await self.more(until - self._loop.time())
+                await self.more(until)
         except ConnectionLost:
             raise NextHopFailure("lost", NEXT_HOP_LOST) from None
         except TimedOut:

@@ -97,7 +97,7 @@ async def test_connections_reset_before_they_are_accepted(start: Any, dial: Any,
     client = await dial(port)
     await greet(client)
     await round_trip(dial, port)
-    streams = gateway.context.streams._open
+    streams = gateway.context.streams._watched
 
     async def settled(open_files: int, watched: int) -> None:
         async with asyncio.timeout(5):
