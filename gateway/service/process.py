@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -63,8 +63,18 @@ def return_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)  # blocks of one read, 256 KiB, are used again at once
         mallopt(_M_ARENA_MAX, 2)
+
+
+def huge_pages(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process whose glibc asks the kernel for huge pages where it takes large blocks.
+
+    A message of 10 MB is then 5 page faults in place of 2,500. Nothing happens where the kernel gives none.
+    """
+    tunable = "glibc.malloc.hugetlb=1"
+    present = environment.get("GLIBC_TUNABLES")
+    return {**environment, "GLIBC_TUNABLES": f"{present}:{tunable}" if present else tunable}
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:

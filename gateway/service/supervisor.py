@@ -26,7 +26,7 @@ import structlog
 from gateway.config import Config, ConfigError
 from gateway.service.channel import Parent, wait_ready
 from gateway.service.notify import notify
-from gateway.service.process import Signals
+from gateway.service.process import Signals, huge_pages
 from gateway.service.sockets import bind, describe
 from gateway.smtp.tls import certificate_expiry
 from gateway.telemetry.exposition import Exposition, Health
@@ -166,6 +166,7 @@ class Supervisor:
                 str(self._settings),
                 "--channel",
                 str(theirs.fileno()),
+                env=huge_pages(os.environ),
                 pass_fds=(*child.descriptors, theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in a terminal reaches the supervisor only, which drains; not a session
