@@ -158,6 +158,11 @@ class Storage(Section):
     def run(self) -> Path:
         return self.path / "run"
 
+    @property
+    def log_key(self) -> Path:
+        """The key of the hashes that stand for addresses in the log."""
+        return self.path / "log.key"
+
 
 class Role(StrEnum):
     """What a listener is for (design: "Listeners have a role")."""
@@ -396,7 +401,8 @@ class Telemetry(Section):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     hash_addresses: bool = Field(
-        True, description="Write addresses to the log as a keyed hash only; no line of today bears one."
+        True,
+        description="Write addresses to the log as a keyed hash only; `mailgw hash-address` tells the hash of one.",
     )
 
 

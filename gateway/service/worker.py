@@ -29,6 +29,7 @@ from gateway.smtp.nexthop import NextHops
 from gateway.smtp.server import Server
 from gateway.smtp.stream import Streams
 from gateway.smtp.tls import ServerTls
+from gateway.telemetry.logs import address_writer
 from gateway.telemetry.metrics import Metrics
 
 
@@ -109,6 +110,7 @@ def build_context(
         delivery=Delivery(config, archive, judge, metrics, streams),
         tls=ServerTls(config),
         users=Users.of(config),
+        written=address_writer(config.telemetry.hash_addresses, config.storage.log_key),
         connections=Connections(config.limits),
         in_flight=InFlight(config.limits, metrics),
         sign_ins=asyncio.Semaphore(2),

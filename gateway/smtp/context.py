@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.config import Config, Listener, Role, in_domain
@@ -29,6 +29,7 @@ class Context:
     delivery: Delivery
     tls: ServerTls
     users: Users
+    written: Callable[[str], str]  # an address as the log may hold it
     connections: Connections
     in_flight: InFlight
     sign_ins: asyncio.Semaphore  # checks of a password at once: slow ones, in threads that mail needs too

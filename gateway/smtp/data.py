@@ -125,7 +125,9 @@ class DataReader:
 
     def _find_end(self, start: int) -> int:
         """Where CRLF.CRLF begins, -1 if it has not come. One search, as long as no line begins with a dot."""
-        if self._buffer.find(b".", start) < 0:  # most of an attachment: a tenth of the time of the next search
+        if (
+            self._buffer.find(b".", start) < 0
+        ):  # most of an attachment: a tenth of the time of the next search
             return -1
         if not self._dotted:
             self._dotted = self._buffer.startswith(b".")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 MAX_REPLY_OCTETS = 64 * 1024  # a next hop that says more in one reply speaks nonsense
 
+_STATUS = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?![^\s])")
 _ONE_LINE = re.compile(rb"([2-5]\d\d)(?: [^\r\n]*)?\r?\n")
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\Z")
 
@@ -32,6 +33,12 @@ class Reply:
     @property
     def permanent(self) -> bool:
         return self.code >= 500
+
+    @property
+    def status(self) -> str:
+        """The enhanced status code (RFC 2034) of its first line, "" where it has none."""
+        match = _STATUS.match(self.wire, 4)
+        return match[0].decode("ascii") if match else ""
 
     @property
     def text(self) -> str:

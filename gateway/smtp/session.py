@@ -290,11 +290,13 @@ class Session:
         if transaction is None:
             raise Refusal(replies.BAD_SEQUENCE)
         arguments = [argument, *self._pipelined_recipients()]
+        paths: list[Path | None] = [None] * len(arguments)
         answers: list[Reply | None] = [None] * len(arguments)
         ready: list[tuple[int, Path]] = []
         for index, item in enumerate(arguments):
             try:
-                path, hop = self._recipient(transaction, item, len(ready))
+                path = paths[index] = parse_path(item, "TO:", self._offer.rcpt_parameters)
+                hop = self._next_hop(transaction, path, len(ready))
             except Refusal as refusal:
                 answers[index] = self._fault(refusal.reply)
                 continue
@@ -304,15 +306,28 @@ class Session:
             else:
                 ready.append((index, path))
         if ready:
-            paths = [path for _, path in ready]
-            for (index, _), answer in zip(
-                ready, await self._relay_recipients(transaction, paths), strict=True
-            ):
+            relayed = await self._relay_recipients(transaction, [path for _, path in ready])
+            for (index, _), answer in zip(ready, relayed, strict=True):
                 answers[index] = answer
-        for each in answers:
-            if each is not None and not self._say(each):
-                self._flush()
-                raise ConnectionLost
+        for each, named in zip(answers, paths, strict=True):
+            if each is not None:
+                self._tell_refused(transaction, named, each)
+                if not self._say(each):
+                    self._flush()
+                    raise ConnectionLost
+
+    def _tell_refused(self, transaction: Transaction, path: Path | None, answer: Reply) -> None:
+        """Log a recipient that was refused: such mail is in no archive, and somebody will ask for it."""
+        if answer.positive or answer is replies.SECOND_ROUTE:  # which the client sends again by itself
+            return
+        self._log.info(
+            "recipient_refused",
+            listener=self._listener.name,
+            sender=self._context.written(transaction.mail.address),
+            recipient=self._context.written(path.address) if path else None,
+            code=answer.code,
+            status=answer.status,
+        )
 
     def _pipelined_recipients(self) -> list[str]:
         """Arguments of the RCPT lines that stand at the front of the buffer."""
@@ -327,18 +342,18 @@ class Session:
             self._commands += 1
         return found
 
-    def _recipient(
-        self, transaction: Transaction, argument: str, pending: int
-    ) -> tuple[Path, NextHop | None]:
-        """The recipient and the next hop it takes (None on a journal listener). Raises Refusal."""
+    def _next_hop(self, transaction: Transaction, path: Path, pending: int) -> NextHop | None:
+        """The next hop that a recipient takes, `pending` others before it; None on a journal listener.
+
+        Raises Refusal.
+        """
         config = self._context.config
-        path = parse_path(argument, "TO:", self._offer.rcpt_parameters)
         if not path.address:
             raise Refusal(replies.BAD_ADDRESS)
         if len(transaction.recipients) + pending >= config.limits.recipients:
             raise Refusal(replies.TOO_MANY_RECIPIENTS)
         if self._listener.role == Role.JOURNAL:
-            return path, None
+            return None
         hop = self._route(path)
         if transaction.relay is not None and transaction.relay.hop is not hop:
             if transaction.recipients or pending:
@@ -348,7 +363,7 @@ class Session:
             transaction.relay = Relay(
                 hop, transaction.mail, transaction.client, config.timeouts.reply, self._context.metrics
             )
-        return path, hop
+        return hop
 
     def _route(self, path: Path) -> NextHop:
         """The next hop for a recipient that may be sent to from here. Raises Refusal."""

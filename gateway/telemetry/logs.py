@@ -180,15 +180,19 @@ def address_token(address: str, key: bytes) -> str:
     return "addr:" + hashlib.blake2b(text, digest_size=8, key=key[:64]).hexdigest()
 
 
-def address_writer(hashed: bool, key: bytes) -> Callable[[str], str]:
-    """How addresses are written to the log: as they are or as `address_token`; the null sender as "<>"."""
+def address_writer(hashed: bool, file: Path) -> Callable[[str], str]:
+    """How addresses are written to the log: as they are or as `address_token`; the null sender as "<>".
 
-    def write(address: str) -> str:
-        if not address:
-            return "<>"
-        return address_token(address, key) if hashed else address
-
-    return write
+    `file` has the key. Where it cannot be used, that is logged, and a key of this process takes its place.
+    """
+    if not hashed:
+        return lambda address: address or "<>"
+    try:
+        key = load_key(file)
+    except (OSError, ValueError) as error:
+        structlog.get_logger().error("log_key_unusable", exc_info=error)
+        key = secrets.token_bytes(KEY_BYTES)
+    return lambda address: address_token(address, key) if address else "<>"
 
 
 def load_key(file: Path) -> bytes:
@@ -197,6 +201,7 @@ def load_key(file: Path) -> bytes:
     Raises OSError where it can neither be read nor made, ValueError where the file is no such key.
     """
     if not file.exists():
+        file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor, fresh = tempfile.mkstemp(prefix=file.name, dir=file.parent)  # mode 0600
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(secrets.token_bytes(KEY_BYTES))

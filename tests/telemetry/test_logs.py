@@ -218,8 +218,21 @@ def test_any_address_has_a_token(address: str, key: bytes) -> None:
         (False, "", "<>"),
     ],
 )
-def test_addresses_are_written_as_the_setting_says(hashed: bool, address: str, written: str) -> None:
-    assert address_writer(hashed, KEY)(address) == written
+def test_addresses_are_written_as_the_setting_says(
+    hashed: bool, address: str, written: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.key"
+    file.write_bytes(KEY)
+    assert address_writer(hashed, file)(address) == written
+
+
+def test_an_unusable_key_is_told_of_and_no_address_is_written(tmp_path: Path, logged: Read) -> None:
+    file = tmp_path / "log.key"
+    file.write_bytes(b"short")
+    write = address_writer(True, file)
+    assert write("ada@school.example").startswith("addr:")
+    assert write("ada@school.example") != address_token("ada@school.example", b"short")
+    assert [line["event"] for line in logged()] == ["log_key_unusable"]
 
 
 def test_the_key_is_made_once_and_is_secret(tmp_path: Path) -> None:
