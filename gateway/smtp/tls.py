@@ -37,6 +37,9 @@ def client_context(route: Route) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=str(route.ca_file) if route.ca_file else None)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"route.ca_file {route.ca_file}: expected PEM certificates: {error}") from error
+    # Python 3.13 turned on what authorities made by hand often lack (an authority key identifier, RFC 5280 §4.2.1.1):
+    # a new Python shall not stop a district's mail.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if route.tls == TlsMode.OPPORTUNISTIC:
         # RFC 7435: encryption without proof of identity is better than none.
         context.check_hostname = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def test_a_rebuild_that_fails_leaves_the_old_catalog(rows: Any, tmp_path: Path) 
     files, catalog = CatalogFiles(tmp_path), Catalog(tmp_path)
     make(files, rows, 1)
     with pytest.raises(OSError, match="full"), files.rebuilding() as path:
-        Store(open_writer(path)).prepare()
+        with closing(Store(open_writer(path))) as store:
+            store.prepare()
         raise OSError("disk full")
     assert count(catalog) == 1
     catalog.close()
@@ -128,8 +130,8 @@ def test_a_catalog_of_another_version_says_what_to_do(
     with engine.begin() as connection:
         connection.execute(text(change))
     engine.dispose()
-    with pytest.raises(CatalogUnavailableError, match=says):
-        count(Catalog(tmp_path))
+    with closing(Catalog(tmp_path)) as catalog, pytest.raises(CatalogUnavailableError, match=says):
+        count(catalog)
 
 
 def test_a_damaged_catalog_says_what_to_do(rows: Any, tmp_path: Path) -> None:
@@ -142,5 +144,8 @@ def test_a_damaged_catalog_says_what_to_do(rows: Any, tmp_path: Path) -> None:
 
 def test_a_link_to_nothing_is_no_catalog(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite").symlink_to("catalog-000001.sqlite")
-    with pytest.raises(CatalogUnavailableError, match="no catalog yet"):
-        count(Catalog(tmp_path))
+    with (
+        closing(Catalog(tmp_path)) as catalog,
+        pytest.raises(CatalogUnavailableError, match="no catalog yet"),
+    ):
+        count(catalog)
