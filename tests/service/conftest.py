@@ -30,7 +30,7 @@ smtp_workers = {workers}
 [[listener]]
 name = "inbound"
 role = "inbound"
-bind = ["127.0.0.1:0"]
+bind = ["{host}:0"]
 [[route]]
 domains = ["district.example"]
 next_hop = "{next_hop}"
@@ -114,13 +114,16 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """`service(next_hop, workers=2, more="...")` prepares an installation; it is stopped after the test."""
+    """`service(next_hop, workers=2, more="...")` prepares an installation; it is stopped after the test.
+
+    Whoever kills it and goes on connecting gives it a `host` of its own: its port may be another test's by then.
+    """
     made: list[Service] = []
 
-    def prepare(next_hop: str, *, workers: int = 2, more: str = "") -> Service:
+    def prepare(next_hop: str, *, workers: int = 2, more: str = "", host: str = "127.0.0.1") -> Service:
         data = tmp_path / "data"
         config = tmp_path / "gateway.toml"
-        config.write_text(CONFIG.format(data=data, next_hop=next_hop, workers=workers, more=more))
+        config.write_text(CONFIG.format(data=data, next_hop=next_hop, workers=workers, more=more, host=host))
         new = Service(config, data, tmp_path / "serve.log")
         made.append(new)
         return new
