@@ -1,7 +1,8 @@
 """The indexer process: follow the archive until told to stop.
 
-Promises: never competes with the mail flow (lowest priority, two looks a second when there is nothing
-to do); nothing that goes wrong ends it: it is logged, counted and tried again, more slowly each time.
+Promises: never competes with the mail flow (lowest priority; a tenth of a processor at most while others want it;
+two looks a second when there is nothing to do); nothing that goes wrong ends it: it is logged, counted and
+tried again, more slowly each time.
 Ends on SIGTERM or SIGINT after the batch under way is committed.
 """
 
@@ -10,16 +11,27 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from gateway.indexer.batch import Done
 from gateway.indexer.entries import Observer, Silence
 from gateway.indexer.follower import Follower
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step had of the processors."""
+
+    ran: float  # seconds
+    waited: float  # part of the time it could have run in which others did, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,12 @@ class Pace:
     busy: float = 0.05  # something came last time: more of it may come together
     idle: float = 0.5
     trouble: float = 10.0  # at most
-    share: float = 0.25  # of one processor at most while it catches up: mail comes first
+    share: float = 0.1  # of one processor at most while it catches up and others want it: mail comes first
+    contended: float = 0.1  # the part of its own time spent waiting for a processor from which on they do
+
+    def rest(self, turn: Turn) -> float:
+        """Seconds to rest after a step while there is more to do."""
+        return turn.ran * (1 / self.share - 1) if turn.waited > self.contended else 0.0
 
 
 async def run(
@@ -54,11 +71,10 @@ async def run(
         delay = pace.busy
         while not stopped.is_set():
             try:
-                begun = loop.time()
-                done = await loop.run_in_executor(thread, follower.step, stopped.is_set)
+                done, turn = await loop.run_in_executor(thread, _step, follower, stopped)
                 if done.remaining:
                     on_step()
-                    await _pause(stopped, (loop.time() - begun) * (1 / pace.share - 1))
+                    await _pause(stopped, pace.rest(turn))
                     continue
                 if not done.entries:
                     await loop.run_in_executor(thread, follower.judge_again, 20, stopped.is_set)
@@ -72,6 +88,26 @@ async def run(
                 delay = pace.busy if done.entries else min(delay * 2, pace.idle)
             await _pause(stopped, delay)
         await loop.run_in_executor(thread, follower.close)
+
+
+def _step(follower: Follower, stopped: asyncio.Event) -> tuple[Done, Turn]:
+    before = scheduled()
+    done = follower.step(stopped.is_set)
+    after = scheduled()
+    ran, waited = after[0] - before[0], after[1] - before[1]
+    return done, Turn(ran / 1e9, waited / (ran + waited) if ran + waited else 0.0)
+
+
+def scheduled() -> tuple[int, int]:
+    """Nanoseconds that this thread ran, and that it waited for a processor (Linux, sched-stats).
+
+    Where the kernel does not count, it is said to wait as long as it runs.
+    """
+    try:
+        ran, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
+        return int(ran), int(waited)
+    except (OSError, ValueError):
+        return time.thread_time_ns(), time.thread_time_ns()
 
 
 async def _pause(stopped: asyncio.Event, seconds: float) -> None:

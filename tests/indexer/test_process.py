@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gateway.indexer.follower import Follower
-from gateway.indexer.process import Pace, run
+from gateway.indexer.process import Pace, Turn, run, scheduled
 
 Dump = Callable[[Path], dict[str, list[tuple[Any, ...]]]]
 QUICK = Pace(busy=0.001, idle=0.002, trouble=0.004)
@@ -114,3 +114,25 @@ async def test_it_looks_seldom_when_there_is_nothing(follower: Follower) -> None
     await run(follower, stop=stop, pace=Pace(busy=0.01, idle=0.04), niceness=0, on_step=look)
     pauses = [later - earlier for earlier, later in pairwise(moments)]
     assert all(pause >= least for pause, least in zip(pauses, [0.02, 0.04, 0.04, 0.04], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("ran", "waited", "rest"),
+    [
+        (0.2, 0.0, 0.0),  # nobody else wants a processor: it catches up as fast as it can
+        (0.2, 0.05, 0.0),
+        (0.2, 0.5, 1.8),  # a tenth of one otherwise
+        (0.0, 0.9, 0.0),
+    ],
+)
+def test_it_rests_where_others_want_the_processor(ran: float, waited: float, rest: float) -> None:
+    assert Pace().rest(Turn(ran, waited)) == pytest.approx(rest)
+
+
+def test_the_kernel_counts_what_a_thread_ran() -> None:
+    before = scheduled()
+    while scheduled()[0] == before[0]:  # counted at each turn of the scheduler
+        time.sleep(0)
+    after = scheduled()
+    assert after[0] > before[0]
+    assert after[1] >= before[1]
