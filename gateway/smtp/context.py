@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.config import Config, Listener, Role, in_domain
 from gateway.smtp.auth import Users
 from gateway.smtp.delivery import Delivery
-from gateway.smtp.extensions import Offer, common
+from gateway.smtp.extensions import NOTHING, Offer, common
 from gateway.smtp.limits import Connections, InFlight
 from gateway.smtp.nexthop import NextHops
 from gateway.smtp.stream import Streams
@@ -36,6 +36,7 @@ class Context:
     command_seconds: HistogramCell
     received_bytes: Mapping[str, CounterCell]
     message_size: Mapping[str, HistogramCell]
+    offered: dict[str, tuple[list[Offer], Offer]] = field(default_factory=dict)  # last time, by listener
 
     def reload_users(self) -> None:
         """Read again who may sign in. Raises ConfigError, and the old users stay."""
@@ -46,9 +47,15 @@ class Context:
         size = self.config.limits.message_size
         if listener.role == Role.JOURNAL:
             own = {"PIPELINING": "", "8BITMIME": "", "SMTPUTF8": "", "ENHANCEDSTATUSCODES": ""}
-            return common([Offer(own)], size)
-        domains = _own_domains(self.config) if listener.role == Role.INBOUND else None
-        return common(await self.next_hops.offers(domains), size)
+            offers = [Offer(own)]
+        else:
+            domains = _own_domains(self.config) if listener.role == Role.INBOUND else None
+            offers = await self.next_hops.offers(domains)
+        known, offer = self.offered.get(listener.name, (None, NOTHING))
+        if offers != known:
+            offer = common(offers, size)
+            self.offered[listener.name] = offers, offer
+        return offer
 
 
 def _own_domains(config: Config) -> tuple[str, ...]:

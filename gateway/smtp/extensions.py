@@ -52,6 +52,8 @@ class Offer:
         return frozenset(name for key, names in by_extension.items() if key in self for name in names)
 
 
+NOTHING = Offer()
+
 # What is presumed of mail exchangers on the internet, and of a next hop that does not answer: a client that is not
 # offered SMTPUTF8 or 8BITMIME returns such mail to its sender, though it could wait. No DSN: many lack it, and a
 # client that is not offered DSN sends its own "relayed" notice, which is the truth.

@@ -24,7 +24,7 @@ from gateway.smtp.auth import decode_login, decode_plain
 from gateway.smtp.commands import Path, declared_size, parse_path
 from gateway.smtp.context import Context
 from gateway.smtp.data import DataReader
-from gateway.smtp.extensions import Offer
+from gateway.smtp.extensions import NOTHING
 from gateway.smtp.nexthop import NextHop
 from gateway.smtp.relay import Relay
 from gateway.smtp.reply import Refusal, Reply
@@ -51,7 +51,7 @@ class Session:
         self._listener = listener
         self._context = context
         self._log = structlog.get_logger()
-        self._offer = Offer()
+        self._offer = NOTHING
         self._transaction: Transaction | None = None
         self._commands = 0
         self._errors = 0
@@ -184,7 +184,7 @@ class Session:
             raise Refusal(replies.BAD_ARGUMENT)
         self._abandon()
         self._client = replace(self._client, helo=argument, esmtp=False)
-        self._offer = Offer()
+        self._offer = NOTHING
         return replies.reply(250, self._context.config.hostname)
 
     async def starttls(self, argument: str) -> None:

@@ -13,7 +13,7 @@ import ssl
 from dataclasses import dataclass
 
 from gateway.message.envelope import Client
-from gateway.smtp.extensions import Offer, parse_offer
+from gateway.smtp.extensions import NOTHING, parse_offer
 from gateway.smtp.reply import (
     NEXT_HOP_GONE,
     NEXT_HOP_LOST,
@@ -53,7 +53,7 @@ class Upstream(Stream):
     def __init__(self, streams: Streams, target: Target) -> None:
         super().__init__(streams)
         self.target = target
-        self.offer = Offer()
+        self.offer = NOTHING
         self.reused = False
         self.needs_reset = False  # an unfinished transaction; RSET goes ahead of the next MAIL
         self.identity: Client | None = None  # whom XCLIENT named
@@ -155,7 +155,7 @@ class Upstream(Stream):
         if answer.code // 100 == 2:
             self.offer = parse_offer(answer)
             return
-        self.offer = Offer()
+        self.offer = NOTHING
         (answer,) = await self.exchange(f"HELO {hostname}\r\n".encode(), 1, timeout)
         if answer.code // 100 != 2:
             raise NextHopFailure("greeting", NEXT_HOP_GONE)

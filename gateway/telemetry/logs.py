@@ -68,7 +68,6 @@ def configure(
     """
     lines = Lines(stream if stream is not None else sys.stderr.buffer)
     steps: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         _stamp(process, clock),
         _exception,
@@ -81,7 +80,7 @@ def configure(
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_Bridge(lines, steps[2:])]
+    root.handlers[:] = [_Bridge(lines, steps[1:])]
     root.setLevel(max(LEVELS[level], logging.WARNING))
     # aiosmtpd writes commands, so addresses, to this one below "error".
     logging.getLogger("mail.log").setLevel(logging.ERROR)
