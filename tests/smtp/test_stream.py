@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gateway.smtp.stream import WRITE_NOW, Stream, Streams
+from gateway.smtp.stream import WRITE_NOW, Deadline, Stream, Streams
 
 
 @pytest.fixture
@@ -96,3 +96,56 @@ async def test_a_peer_that_takes_nothing_is_noticed(ends: tuple[socket.socket, s
             arrived(ends[1])
             await asyncio.sleep(0)
         assert not stream.congested
+
+
+# --- deadlines -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def sweeping() -> Streams:
+    """Looks at deadlines all the time."""
+    return Streams(asyncio.get_running_loop(), 0.001)
+
+
+async def test_a_deadline_ends_what_takes_longer(sweeping: Streams) -> None:
+    with pytest.raises(TimeoutError), Deadline(sweeping, 0.002):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0.01)  # nothing is left of it
+
+
+async def test_a_deadline_touches_nothing_that_ends_in_time(sweeping: Streams) -> None:
+    with Deadline(sweeping, 600):
+        await asyncio.sleep(0.005)
+    with pytest.raises(KeyError), Deadline(sweeping, 600):
+        raise KeyError
+
+
+async def test_somebody_elses_cancellation_is_no_timeout(sweeping: Streams) -> None:
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        with Deadline(sweeping, 600):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_beside_the_deadline_stays_one(sweeping: Streams) -> None:
+    """As with asyncio.timeout: who is told to end does so, even where the deadline passes in the same moment."""
+
+    async def wait() -> None:
+        with Deadline(sweeping, 0.002):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                current = asyncio.current_task()
+                assert current is not None
+                current.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(wait())
