@@ -45,7 +45,8 @@ def _protocol(envelope: Envelope) -> str:
     client = envelope.client
     if not client.esmtp:
         return "SMTP"
-    base = "UTF8SMTP" if "SMTPUTF8" in envelope.mail_parameters.upper().split() else "ESMTP"
+    parameters = envelope.mail_parameters
+    base = "UTF8SMTP" if parameters and "SMTPUTF8" in parameters.upper().split() else "ESMTP"
     return base + ("S" if client.tls else "") + ("A" if client.login else "")
 
 

@@ -202,11 +202,13 @@ class Relay:
             replies = await session.exchange(b"".join(commands), len(commands), self._timeout)
         else:
             replies = [(await session.exchange(item, 1, self._timeout))[0] for item in commands]
+        closing = False
         for command, answer in zip(commands, replies, strict=True):
+            closing = closing or answer.code == 421
             if answer.code < 400 and (answer.code == 354) != (command == b"DATA\r\n"):
                 session.abort()
                 raise NextHopFailure("greeting", NEXT_HOP_NONSENSE)
-        if any(answer.code == 421 for answer in replies):
+        if closing:
             if self._may_retry(session):
                 raise _Stale
             session.close()
@@ -224,5 +226,5 @@ def _rcpt(path: Path, session: Upstream) -> bytes:
 
 def _command(start: str, parameters: tuple[str, ...], session: Upstream) -> bytes:
     """A command line with those parameters, byte for byte, that the next hop understands."""
-    line = " ".join([start, *passable(parameters, session.offer)])
+    line = " ".join([start, *passable(parameters, session.offer)]) if parameters else start
     return line.encode("utf-8", "surrogateescape") + b"\r\n"

@@ -333,6 +333,8 @@ class Session:
         """Arguments of the RCPT lines that stand at the front of the buffer."""
         found: list[str] = []
         buffer = self._stream.buffer
+        if not buffer:
+            return found
         while len(found) < BATCH and buffer[:8].upper() == b"RCPT TO:":
             end = buffer.find(b"\n")
             if end < 0 or end > self._context.config.limits.command_line:

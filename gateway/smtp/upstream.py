@@ -94,7 +94,7 @@ class Upstream(Stream):
     @property
     def gone(self) -> bool:
         """Whether it ended by itself while nothing was asked: closed without a word, or with a 421."""
-        return (self.lost and not self.buffer) or self.buffer[:3] == b"421"
+        return self.buffer.startswith(b"421") if self.buffer else self.lost
 
     # --- talking ---
 
@@ -116,6 +116,8 @@ class Upstream(Stream):
 
     def early_refusal(self) -> Reply | None:
         """A refusal that came while the message was still being sent. Raises NextHopFailure for anything else."""
+        if not self.buffer:
+            return None
         try:
             early = take_reply(self.buffer)
         except ReplyError:
@@ -137,7 +139,7 @@ class Upstream(Stream):
         """The next reply, whole within `timeout` s. Raises NextHopFailure."""
         until = self.after(timeout)
         try:
-            while (answer := take_reply(self.buffer)) is None:
+            while not self.buffer or (answer := take_reply(self.buffer)) is None:
                 await self.more(until)
         except ConnectionLost:
             raise NextHopFailure("lost", NEXT_HOP_LOST) from None
