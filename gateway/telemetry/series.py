@@ -4,9 +4,12 @@ A message touches some fourteen series. The mail path therefore adds to plain at
 `Metrics.flush` carries what changed to where it is exported, four times a second. The names of the
 methods are those of prometheus_client.
 
-Promises: an update never raises for its value's label and never blocks for longer than another
-update of the same series; values are exact over threads; labels stay bounded: a value outside a closed
-set, one that could be an address, and every one beyond `MAX_CELLS` is counted as "other".
+An update takes no lock. It reads, adds and stores without calling anything in between, and CPython lets another
+thread run at calls and backward jumps only (the "eval breaker" of ceval.c); a test with many threads holds that.
+
+Promises: an update never raises for its value's label and never waits; values are exact over threads; labels
+stay bounded: a value outside a closed set, one that could be an address, and every one beyond `MAX_CELLS` is
+counted as "other".
 """
 
 from __future__ import annotations
@@ -27,38 +30,33 @@ Labels = tuple[str, ...]
 class CounterCell:
     """One counter with its label values."""
 
-    __slots__ = ("_lock", "value")
+    __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value = 0.0
-        self._lock = Lock()
 
     def inc(self, amount: float = 1) -> None:
         """Add `amount`, which is not negative."""
-        with self._lock:
-            self.value += amount
+        self.value += amount
 
 
 class GaugeCell:
     """One gauge with its label values. Not exported before it was set for the first time."""
 
-    __slots__ = ("_lock", "function", "sets", "value")
+    __slots__ = ("function", "sets", "value")
 
     def __init__(self) -> None:
         self.value: float | None = None
         self.sets = 0  # how often it was set: the same value again is news where the latest wins
         self.function: Callable[[], float] | None = None
-        self._lock = Lock()
 
     def set(self, value: float) -> None:
-        with self._lock:
-            self.value = value
-            self.sets += 1
+        self.value = value
+        self.sets += 1
 
     def inc(self, amount: float = 1) -> None:
-        with self._lock:
-            self.value = (self.value or 0.0) + amount
-            self.sets += 1
+        self.value = (self.value or 0.0) + amount
+        self.sets += 1
 
     def dec(self, amount: float = 1) -> None:
         self.inc(-amount)
@@ -80,25 +78,22 @@ class GaugeCell:
 class HistogramCell:
     """One histogram with its label values: a count for each bucket (not cumulative) and the sum."""
 
-    __slots__ = ("_lock", "bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0.0] * (len(bounds) + 1)  # the last one is le="+Inf"
         self.sum = 0.0
-        self._lock = Lock()
 
     def observe(self, amount: float) -> None:
         """Count one observation of `amount` (seconds, octets or entries)."""
         index = bisect_left(self.bounds, amount)
-        with self._lock:
-            self.counts[index] += 1
-            self.sum += amount
+        self.counts[index] += 1
+        self.sum += amount
 
     def read(self) -> tuple[list[float], float]:
-        """The counts by bucket and the sum, of one moment."""
-        with self._lock:
-            return list(self.counts), self.sum
+        """The counts by bucket and the sum; one observation may be in the one and not yet in the other."""
+        return list(self.counts), self.sum
 
 
 Cell = TypeVar("Cell", CounterCell, GaugeCell, HistogramCell)

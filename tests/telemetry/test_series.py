@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from threading import Thread
 
 import pytest
@@ -81,23 +83,52 @@ def test_declared_labels_exist_before_their_first_event() -> None:
     assert len(dict(family.cells())) == 2 * len(family.series.labels["reason"])
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as the interpreter lets them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("restless")
 def test_no_update_is_lost_between_threads() -> None:
-    family = counter()
-    histogram = Histogram(BY_NAME["phase_seconds"])
+    """For so long that a counter which can lose updates has lost some."""
+    family, apart = counter(), Apart()
+    gauge, histogram = Gauge(BY_NAME["in_flight_bytes"]), Histogram(BY_NAME["phase_seconds"])
 
     def work() -> None:
-        for _ in range(5_000):
+        for _ in range(20_000):
             family.labels("inbound", "relayed").inc()
+            gauge.labels().inc(2)
             histogram.labels("relay").observe(0.25)
+            apart.inc()
 
-    threads = [Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert exported(family) == {("inbound", "relayed"): 20_000}
-    counts, total = histogram.labels("relay").read()
-    assert (sum(counts), total) == (20_000, 5_000.0)
+    done = 0
+    while apart.value == done:
+        threads = [Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        done += 80_000
+        assert exported(family) == {("inbound", "relayed"): done}
+        assert gauge.labels().read() == 2 * done
+        counts, total = histogram.labels("relay").read()
+        assert (sum(counts), total) == (done, done / 4)
+
+
+class Apart:
+    """A counter that calls something between reading and storing."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def inc(self) -> None:
+        value = self.value
+        id(self)
+        self.value = value + 1
 
 
 def test_a_gauge_says_nothing_before_it_is_set() -> None:
