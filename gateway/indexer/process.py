@@ -65,7 +65,10 @@ async def run(
     at the archive that went well (a sign of life). The follower is closed at the end.
     """
     observer, pace, log = observer or Silence(), pace or Pace(), log or structlog.get_logger("indexer")
-    os.nice(niceness)  # threads made from here on inherit it
+    try:
+        os.nice(niceness)  # threads made from here on inherit it
+    except OSError as error:  # a filter of system calls: rather at any priority than not at all
+        log.warning("indexer priority not lowered", reason=error.strerror)
     with ThreadPoolExecutor(1, "indexer") as thread, _signals(stop) as stopped:
         loop = asyncio.get_running_loop()
         delay = pace.busy

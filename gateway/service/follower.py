@@ -73,20 +73,28 @@ def new_follower(config: Config, metrics: Metrics) -> Follower:
 
 
 async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metrics) -> int:
-    """Follow the archive until told to stop; the exit code."""
+    """Follow the archive until told to stop; the exit code, 1 where following ended by itself."""
+    log = structlog.get_logger()
 
     async def reload() -> None:
-        structlog.get_logger().info("reload_ignored", reason="the indexer reads the roster when it needs it")
+        log.info("reload_ignored", reason="the indexer reads the roster when it needs it")
 
     signals = Signals(reload)
     flushing = asyncio.create_task(metrics.keep_flushed())
     follower = new_follower(config, metrics)
     following = asyncio.create_task(run(follower, stop=signals.stop, observer=IndexerMetrics(metrics)))
+    stopping = asyncio.create_task(signals.wait(parent))
     parent.ready()
-    await signals.wait(parent)
+    await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
     signals.stop.set()
-    await following
+    code = 0
+    try:
+        await following
+    except Exception:  # a process that follows nothing must not live on as if it did
+        log.exception("indexer_failed")
+        code = 1
+    await stopping
     flushing.cancel()
     with suppress(asyncio.CancelledError):
         await flushing
-    return 0
+    return code

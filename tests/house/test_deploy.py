@@ -68,6 +68,12 @@ def test_systemd_accepts_the_unit(needs: Needs, tmp_path: Path) -> None:
     assert (run.returncode, about_this) == (0, [])
 
 
+def test_the_unit_allows_what_the_indexer_calls() -> None:
+    """setpriority is in @resources: without it the indexer could not lower its priority."""
+    filters = unit()["SystemCallFilter"]
+    assert filters.index("setpriority") > filters.index("~@privileged @resources")
+
+
 @pytest.mark.needs("systemd-analyze")
 def test_systemd_finds_little_that_the_unit_could_still_do(needs: Needs) -> None:
     run = subprocess.run(

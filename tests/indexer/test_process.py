@@ -67,6 +67,27 @@ async def test_trouble_is_told_and_tried_again(
     assert len(dump(tmp_path / "catalog")["messages"]) == 1
 
 
+async def test_a_priority_that_may_not_be_lowered_stops_nothing(
+    follower: Follower,
+    archive: Any,
+    logged: list[Any],
+    dump: Dump,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As under a filter of system calls that refuses it."""
+
+    def refuse(_: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", refuse)
+    archive.message()
+    stop = asyncio.Event()
+    await run(follower, stop=stop, pace=QUICK, on_step=stop.set)
+    assert "indexer priority not lowered" in [line["event"] for line in logged]
+    assert len(dump(tmp_path / "catalog")["messages"]) == 1
+
+
 async def test_judging_waits_until_there_is_nothing_else(
     archive: Any, dump: Dump, tmp_path: Path, logged: list[Any]
 ) -> None:
