@@ -251,10 +251,10 @@ class VolumeWriter:
             )
 
     def _create(self, month: str, first_seq: int) -> None:
+        self._lock.generation += 1  # first: nobody may go on with the old one once there is a new one
         made = volumes.create(self._folder, month, first_seq, self._clock())
         self._open(made)
         volumes.sync_path(self._folder)  # for the log's name
-        self._lock.generation += 1
         self._generation = self._lock.generation
 
     def _roll_over(

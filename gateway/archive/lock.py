@@ -1,11 +1,11 @@
 """The lock that makes appends of several processes one after the other, and what they tell each other.
 
 `flock` waits in the kernel, in turn, where SQLite would poll. The file of the append lock is also mapped into
-the memory of all processes of the machine and carries a few numbers. They are hints: all start at zero, and none
+the memory of all processes of the machine, which read a few numbers there. They are hints: all start at zero, and none
 needs to survive a restart of the machine (a wrong one is noticed, or costs a little time).
 
 A lock object belongs to one thread at a time; two of one process exclude each other like those of two.
-Fails with OSError when the file cannot be opened or has no room on the disk.
+Fails with OSError when the file cannot be opened or written, or has no room on the disk.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class AppendLock(FolderLock):
 
     @next_seq.setter
     def next_seq(self, value: int) -> None:
-        self._put(_NEXT_SEQ, value)
+        self._hint(_NEXT_SEQ, value)
 
     @property
     def log_pages(self) -> int:
@@ -131,7 +131,7 @@ class AppendLock(FolderLock):
 
     @log_pages.setter
     def log_pages(self, value: int) -> None:
-        self._put(_LOG_PAGES, value)
+        self._hint(_LOG_PAGES, value)
 
     def close(self) -> None:
         if self._map is not None:
@@ -142,7 +142,7 @@ class AppendLock(FolderLock):
     def open(self) -> None:
         super().open()
         if self._map is None:
-            os.posix_fallocate(self._fd, 0, _SIZE)  # keeps what is there; a hole could fail when written to
+            os.posix_fallocate(self._fd, 0, _SIZE)  # keeps what is there
             self._map = mmap.mmap(self._fd, _SIZE)
 
     def _get(self, at: int) -> int:
@@ -150,8 +150,13 @@ class AppendLock(FolderLock):
         return int(_NUMBER.unpack_from(self._map, at)[0])
 
     def _put(self, at: int, value: int) -> None:
-        assert self._map is not None
-        _NUMBER.pack_into(self._map, at, value)
+        # Not through the map: where the file cannot be written, that is no OSError but SIGBUS, the process's end.
+        os.pwrite(self._fd, _NUMBER.pack(value), at)
+
+    def _hint(self, at: int, value: int) -> None:
+        """Put what may stay wrong: entries that are in the volume are not refused for it."""
+        with contextlib.suppress(OSError):
+            self._put(at, value)
 
 
 def raise_doubt(path: Path) -> None:

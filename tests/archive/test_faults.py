@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.archive import ArchiveUnavailable, Kind, Reason, verify
+from gateway.archive.lock import AppendLock
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -166,3 +167,27 @@ def test_in_a_process_of_its_own(tmp_path: Path, script: Callable[[str], list[st
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stderr
+
+
+def test_a_lock_file_that_cannot_be_written_is_an_error_and_no_death(
+    tmp_path: Path, needs: Callable[[str], Path]
+) -> None:
+    """Through shared memory it would be SIGBUS, the end of this very process."""
+    chattr = needs("chattr")
+    lock = AppendLock(tmp_path / "append.lock")
+    lock.open()
+    done = subprocess.run(
+        [chattr, "+i", tmp_path / "append.lock"], capture_output=True, check=False, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"chattr +i does not work here: {done.stderr.strip()}")
+    try:
+        with pytest.raises(PermissionError):
+            lock.generation = 5
+        lock.next_seq = lock.log_pages = 7  # hints
+        assert (lock.generation, lock.next_seq, lock.log_pages) == (0, 0, 0)
+    finally:
+        subprocess.run([chattr, "-i", tmp_path / "append.lock"], check=True)
+    lock.generation, lock.next_seq = 5, 7
+    assert (lock.generation, lock.next_seq) == (5, 7)
+    lock.close()
