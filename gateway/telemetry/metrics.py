@@ -21,6 +21,7 @@ from math import inf
 from pathlib import Path
 from threading import Lock
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -89,6 +90,7 @@ class Metrics:
         self._families: list[Family] = []
         self._store = store
         self._flushing = Lock()
+        self._told: set[Family] = set()  # series whose trouble is logged already
         for series in TABLE:
             family = _FAMILIES[series.kind](series)
             self._families.append(family)
@@ -119,12 +121,24 @@ class Metrics:
                 family.declare(known)
 
     def flush(self) -> None:
-        """Carry what changed to the files. Cheap when nothing did; nothing to do without a store."""
+        """Carry what changed to the files. Cheap when nothing did; nothing to do without a store.
+
+        Never raises: a series that cannot be carried (its file cannot be made, on a full disk) is logged once, keeps
+        its value, and is tried again at the next flush.
+        """
         with self._flushing:
             if self._store is None:
                 return
             for family in self._families:
-                self._store.write(family)
+                try:
+                    self._store.write(family)
+                except Exception as error:
+                    self._tell(family, error)
+
+    def _tell(self, family: Family, error: Exception) -> None:
+        if family not in self._told:
+            self._told.add(family)
+            structlog.get_logger().error("metrics.unwritten", series=family.series.name, exc_info=error)
 
     async def keep_flushed(self, interval: float = FLUSH_SECONDS) -> None:
         """Flush every `interval` seconds until cancelled, and then once more."""

@@ -5,12 +5,14 @@ The files have prometheus_client's multiprocess format (memory-mapped, written i
 not by its pid: a process that was killed and started again goes on from its own totals, so counters
 never step back and a crash loop leaves no heap of files. Gauges start anew with each process.
 
-Fails with OSError where the folder cannot be written. Two processes must not use one name at a time.
+Fails with OSError where the folder cannot be written or the disk is full. Two processes must not use
+one name at a time.
 """
 
 # mypy: untyped-calls-exclude=prometheus_client
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +28,7 @@ from prometheus_client.utils import floatToGoString
 from gateway.telemetry.series import Counter, Family, Gauge, GaugeCell, Labels
 from gateway.telemetry.table import Kind, Series
 
+ROOM = 1 << 18  # octets of a file; a process uses a tenth of it
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")  # no "_": the file's name is split at it
 
 
@@ -115,8 +118,20 @@ class Store:
     def _file(self, series: Series) -> MmapedDict:
         prefix = f"gauge_{series.over}" if series.kind is Kind.GAUGE else str(series.kind)
         if prefix not in self._files:
-            self._files[prefix] = MmapedDict(str(self._folder / f"{prefix}_{self._process}.db"))
+            path = self._folder / f"{prefix}_{self._process}.db"
+            _take_room(path)
+            self._files[prefix] = MmapedDict(str(path))
         return self._files[prefix]
+
+
+def _take_room(path: Path) -> None:
+    """Make the file, with all its blocks on the disk.
+
+    prometheus_client would make it sparse; the first write to a page for which the disk has no block any more
+    is a SIGBUS, the end of a process that carries mail.
+    """
+    with path.open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, ROOM)
 
 
 def prepare(folder: Path) -> None:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import get_type_hints
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from structlog.testing import capture_logs
 
 from gateway import __version__
 from gateway.telemetry.metrics import Aggregate, Metrics
@@ -233,3 +235,76 @@ def test_the_environment_plays_no_part(folder: Path, shared: Shared, monkeypatch
     shared("smtp-0").flush()
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
     assert aggregate(folder).get_sample_value("mailgw_decide_errors_total") == 0
+
+
+async def test_a_series_that_cannot_be_carried_is_told_once_and_tried_again(
+    folder: Path, shared: Shared
+) -> None:
+    metrics = shared("smtp-0")
+    metrics.decide_errors.inc()
+    metrics.flush()
+    away = folder.with_name("away")
+    os.rename(folder, away)  # noqa: PTH104
+    metrics.decide_errors.inc()  # into a file that is open
+    metrics.directory_people.set(5)  # into one that cannot be made now
+    with capture_logs() as logged:
+        task = asyncio.create_task(metrics.keep_flushed(interval=0))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        os.rename(away, folder)  # noqa: PTH104
+        metrics.flush()
+        get = aggregate(folder).get_sample_value
+        assert (get("mailgw_decide_errors_total"), get("mailgw_directory_people")) == (2, 5)
+        assert not task.done()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    told = [row for row in logged if row["series"] == "mailgw_directory_people"]
+    assert [row["event"] for row in told] == ["metrics.unwritten"]
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from gateway.telemetry.metrics import Metrics
+
+folder = Path(sys.argv[1])
+metrics = Metrics.shared(folder / "metrics", "smtp-0")
+metrics.replies.labels("inbound", "250").inc()
+metrics.flush()
+with (folder / "filler").open("wb", buffering=0) as filler:
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError:
+        pass
+for number in range(400):  # many pages of values
+    metrics.replies.labels("inbound", f"{number:03}").inc()
+metrics.archive_commit_seconds.labels().observe(1)  # a file that is not there yet
+metrics.flush()
+print("alive")
+"""
+
+
+def test_a_full_disk_kills_no_process(tmp_path: Path, needs: Callable[[str], Path]) -> None:
+    mount, unmount = needs("mount"), needs("umount")
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        (tmp_path / "metrics").mkdir()
+        process = subprocess.run(
+            [sys.executable, "-c", FULL_DISK, tmp_path],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        subprocess.run([unmount, "--lazy", tmp_path], check=True)
+    assert (process.returncode, process.stdout.splitlines()[-1:]) == (0, ["alive"]), process.stderr
