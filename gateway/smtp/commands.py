@@ -18,7 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SOURCE_ROUTE = re.compile(r"@[^:]*:")
 # What most clients send, with nothing in it that could be wrong.
 _ORDINARY = re.compile(
-    r"<([A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*)>(?: +(.*))?", re.ASCII
+    r"(?=[^>]{3,320}>)<([A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*)>(?: +(.*))?",
+    re.ASCII,
 )
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
