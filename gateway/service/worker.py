@@ -110,7 +110,7 @@ def build_context(
         delivery=Delivery(config, archive, judge, metrics, streams),
         tls=ServerTls(config),
         users=Users.of(config),
-        written=address_writer(config.telemetry.hash_addresses, config.storage.log_key),
+        logged_address=address_writer(config.telemetry.hash_addresses, config.storage.log_key),
         connections=Connections(config.limits),
         in_flight=InFlight(config.limits, metrics),
         sign_ins=asyncio.Semaphore(2),

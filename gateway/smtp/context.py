@@ -29,7 +29,7 @@ class Context:
     delivery: Delivery
     tls: ServerTls
     users: Users
-    written: Callable[[str], str]  # an address as the log may hold it
+    logged_address: Callable[[str], str]  # an address as the log may hold it
     connections: Connections
     in_flight: InFlight
     sign_ins: asyncio.Semaphore  # checks of a password at once: slow ones, in threads that mail needs too

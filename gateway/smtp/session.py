@@ -147,7 +147,7 @@ class Session:
     def _flush(self) -> None:
         if self._out:
             out, self._out = self._out, bytearray()
-            self._stream.write(bytes(out))
+            self._stream.write(out)
 
     async def _line(self, limit: int) -> bytes:
         """The next line; replies leave before there is anything to wait for."""
@@ -323,8 +323,8 @@ class Session:
         self._log.info(
             "recipient_refused",
             listener=self._listener.name,
-            sender=self._context.written(transaction.mail.address),
-            recipient=self._context.written(path.address) if path else None,
+            sender=self._context.logged_address(transaction.mail.address),
+            recipient=self._context.logged_address(path.address) if path else None,
             code=answer.code,
             status=answer.status,
         )

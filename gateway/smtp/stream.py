@@ -3,9 +3,9 @@
 An `asyncio.Protocol`, not asyncio's streams: what is read lands in one buffer that the owner takes whole.
 A connection that ends never cancels whoever uses it; the user meets `ConnectionLost` at the next read, so a
 client that hangs up cannot interrupt an archive-and-relay that is under way. A half-closed client still
-gets its replies. What all connections of a worker share (`Streams`) is one timer, and one moment to write:
-small writes leave together when every task that is ready has had its turn. Each write may wake the process at the
-other end, and on a busy machine that costs more than all the rest of it.
+gets its replies. All connections of a worker share one timer (`Streams`). Small writes leave together when every task
+that is ready has had its turn: each may wake the process at the other end, and on a busy machine that costs more than
+all the rest of it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Waiting(Protocol):
 
 
 class Streams:
-    """All connections of a worker: their deadlines, and the moment at which what they write is sent.
+    """All connections of a worker and their deadlines.
 
     One timer serves all waits: a wait ends up to `interval` seconds after its deadline.
     """
@@ -48,7 +48,6 @@ class Streams:
         self._interval = interval
         self._watched: set[Waiting] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._writing: list[Stream] = []
 
     def watch(self, waiting: Waiting) -> None:
         """Call its `expire` now and then, until `forget`."""
@@ -58,17 +57,6 @@ class Streams:
 
     def forget(self, waiting: Waiting) -> None:
         self._watched.discard(waiting)
-
-    def send_soon(self, stream: Stream) -> None:
-        """Call `stream.send` once the tasks that are ready now have run."""
-        if not self._writing:
-            self.loop.call_soon(self._send)
-        self._writing.append(stream)
-
-    def _send(self) -> None:
-        writing, self._writing = self._writing, []
-        for stream in writing:
-            stream.send()
 
     def _sweep(self) -> None:
         self._timer = self.loop.call_later(self._interval, self._sweep) if self._watched else None
@@ -215,7 +203,7 @@ class Stream(asyncio.Protocol):
                 self.transport.write(data)
             return
         if not self._unsent:
-            self._streams.send_soon(self)
+            self._loop.call_soon(self.send)  # after the tasks that are ready now
         self._unsent += data
 
     def send(self) -> None:

@@ -80,3 +80,11 @@ async def serving(hop: RudeHop, host: str = "127.0.0.1", port: int = 0) -> Async
         running = [task for task in hop.sessions if task and not task.done()]
         if running:
             await asyncio.wait(running, timeout=5)
+
+
+async def until_sent(hop: RudeHop, messages: int = 1) -> None:
+    """Wait until so many messages have reached the next hop, whether it has answered or not."""
+    async with asyncio.timeout(20):
+        while len(hop.messages) < messages:
+            hop.changed.clear()
+            await hop.changed.wait()

@@ -11,16 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.smtp.hops import RudeHop, reset, serving
+from tests.smtp.hops import RudeHop, reset, serving, until_sent
 from tests.smtp.steps import MARY, PLAIN, greet, mail, open_message, outcomes, round_trip, stuffed
-
-
-async def until_sent(hop: RudeHop, messages: int = 1) -> None:
-    """Wait until so many messages have reached the next hop, whether it has answered or not."""
-    async with asyncio.timeout(20):
-        while len(hop.messages) < messages:
-            hop.changed.clear()
-            await hop.changed.wait()
 
 
 async def ended(hop: RudeHop) -> None:

@@ -15,7 +15,7 @@ from gateway.smtp.server import _Door
 from gateway.smtp.session import Session
 from gateway.smtp.stream import Stream
 from tests.smtp.conftest import ScriptedHop
-from tests.smtp.hops import RudeHop, serving
+from tests.smtp.hops import RudeHop, serving, until_sent
 from tests.smtp.steps import PLAIN, greet, mail, open_message, outcomes, stuffed
 
 LINE = b"x" * 70 + b"\r\n"
@@ -172,10 +172,7 @@ async def test_a_final_dot_before_that_moment_is_finished(start: Any, dial: Any)
         await greet(client)
         await open_message(client)
         await client.send(stuffed(PLAIN))
-        async with asyncio.timeout(5):
-            while not hop.messages:
-                hop.changed.clear()
-                await hop.changed.wait()
+        await until_sent(hop)
         for session in list(gateway.server._sessions):
             session.hurry()
         hop.gate.set()
