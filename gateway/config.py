@@ -366,7 +366,9 @@ class Exemption(Section):
 class RuleSettings(Section):
     """One rule, as `[policy.rules."coach/one-to-one"]`."""
 
-    enabled: bool = Field(True, description="Whether the rule is applied.")
+    enabled: bool | None = Field(
+        None, description="Whether the rule is applied; unset: as docs/policy.md has it."
+    )
     severity: Severity | None = Field(None, description="Instead of the rule's own severity.")
     action: Action = Field(Action.RECORD, description="record, tag or reject.")
     exemptions: tuple[Exemption, ...] = Field((), description="Who is left alone.")

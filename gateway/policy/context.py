@@ -66,6 +66,24 @@ class Context:
         return self.message.day
 
     @property
+    def doubtful(self) -> bool:
+        """Whether somebody else may have written the message in the author's name."""
+        authentication = self.message.transaction.authentication
+        return authentication is not None and authentication.doubtful
+
+    @property
+    def genuine(self) -> str:
+        """A sentence on whether the author's domain vouches for the message."""
+        authentication = self.message.transaction.authentication
+        if authentication is None:
+            return "This takes the sender line as genuine; it was not checked for forgery."
+        if authentication.genuine:
+            return f"The sender's domain, {authentication.domain}, vouches for the message."
+        if authentication.undecided:
+            return "Whether the sender's domain vouches for the message could not be found out in time."
+        return "Nothing vouches for the sender line: somebody else may have written the message."
+
+    @property
     def others(self) -> list[Person]:
         """Everybody in the directory whom the message reaches, but the author."""
         return self.message.audience.others(self.author.person.id)
@@ -94,6 +112,7 @@ class Draft:
     groups: tuple[str, ...]
     explanation: str
     marks: tuple[str, ...] = ()
+    once: str = ""  # names the finding instead of message and author, such as a group and a day
     softened: bool = False  # no more than a notice, and never a reason to refuse the message
 
 
@@ -107,3 +126,5 @@ class Rule:
     remedy: str  # ASCII, one sentence for a sender whose message is refused
     judge: Callable[[Context], Iterable[Draft]]
     version: int = 1  # raised whenever the same mail may be judged differently
+    enabled: bool = True  # where the settings do not say
+    about_forgery: bool = False  # judges what may be forged, where all other rules accuse nobody

@@ -60,7 +60,7 @@ class Engine:
         self._domains = district.domains
         self._on_error = on_error
         found = ((rule, settings.rules.get(rule.id, _DEFAULTS)) for rule in rules)
-        self._rules = tuple((rule, chosen) for rule, chosen in found if chosen.enabled)
+        self._rules = tuple((rule, chosen) for rule, chosen in found if _is_enabled(rule, chosen))
         self.rules_version = _rules_version(rules, settings, district)
 
     def judge(self, transaction: Transaction, directory: Directory) -> Verdict:
@@ -85,7 +85,9 @@ class Engine:
         found = [
             self._finding(rule, chosen, context, draft)
             for rule, chosen in self._rules
-            for context, draft in self._drafts(rule, chosen, contexts, errors)
+            for context, draft in self._drafts(
+                rule, chosen, [one for one in contexts if one.doubtful == rule.about_forgery], errors
+            )
         ]
         return self._verdict(directory, found, tuple(errors))
 
@@ -125,7 +127,9 @@ class Engine:
         author, transaction = context.author, context.message.transaction
         severity, action = _weight(rule, chosen, draft)
         return Finding(
-            id=finding_id(rule.id, transaction.content_id, author.person.id),
+            id=finding_id(
+                rule.id, draft.once or transaction.content_id, "" if draft.once else author.person.id
+            ),
             rule=rule.id,
             severity=severity,
             confidence=draft.confidence,
@@ -168,6 +172,10 @@ class Engine:
         refusing = next(finding.rule for finding in findings if finding.action is Action.REJECT)
         remedy = next(rule.remedy for rule, _ in self._rules if rule.id == refusing)
         return f"{remedy} ({refusing})"
+
+
+def _is_enabled(rule: Rule, chosen: RuleSettings) -> bool:
+    return rule.enabled if chosen.enabled is None else chosen.enabled
 
 
 def _exempting(context: Context, chosen: RuleSettings) -> Context:

@@ -10,12 +10,14 @@ Findings name people and addresses, because reviewers need them; they are never 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from gateway.config import Action, Severity
+from gateway.message.authentication import Authentication
+from gateway.message.headers import Buffer
 from gateway.message.reading import Reading
 
 
@@ -50,6 +52,13 @@ class Transaction:
     recipients: tuple[str, ...]  # every accepted RCPT TO, without angle brackets
     received: datetime  # aware
     content_id: str  # names the message, not the transaction: joins split transactions
+    authentication: Authentication | None = (
+        None  # None: not asked for, as for mail of the district's own servers
+    )
+    thread: frozenset[str] = (
+        frozenset()
+    )  # canonical addresses that took part in the messages this one answers
+    raw: Buffer = field(default=b"", repr=False, compare=False)  # the whole message, for what it quotes
 
 
 @dataclass(frozen=True, slots=True)

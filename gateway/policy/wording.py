@@ -55,15 +55,15 @@ def quoted(sentence: str) -> str:
     return f"The policy says: “{sentence}”"
 
 
-def how_sure(confidence: str, reasons: Iterable[str]) -> str:
+def how_sure(confidence: str, reasons: Iterable[str], genuine: str) -> str:
     """How sure a finding is, and what that rests on; reasons are clauses, without capital and full stop.
 
-    Authentication results are not part of what is judged, so the paragraph says what it takes for granted.
+    `genuine` is the sentence on forgery (`Context.genuine`).
     """
     return paragraph(
         f"How sure: {confidence}.",
         *(f"{reason[:1].upper()}{reason[1:]}." for reason in reasons),
-        "This takes the sender line as genuine; it was not checked for forgery.",
+        genuine,
     )
 
 

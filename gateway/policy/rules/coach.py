@@ -116,7 +116,7 @@ def _draft(
             "The sender declared an emergency in the subject: this is a notice only (emergency declared)."
             if declared.emergency
             else "",
-            how_sure(confidence, reasons),
+            how_sure(confidence, reasons, context.genuine),
         ),
         marks=declared.marks,
         softened=declared.emergency,

@@ -218,7 +218,7 @@ def _draft(context: Context, people: list[Person], concerns: _Concerns, whom: st
             quoted(SENTENCE),
             _expected(author.person, name),
             _beyond_family(context, name),
-            how_sure(confidence, reasons),
+            how_sure(confidence, reasons, context.genuine),
         ),
     )
 
