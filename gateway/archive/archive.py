@@ -39,7 +39,7 @@ from gateway.archive.randomness import RandomPool
 from gateway.archive.volume import require_sound_sqlite
 
 # Batches that may be on their way to the disk at once.
-_IN_FLIGHT = 6
+IN_FLIGHT = 6
 
 # A message beyond this is compressed by a thread of its own before it is queued.
 _LARGE = 128 * 1024
@@ -78,7 +78,7 @@ class Archive:
         random: Callable[[int], bytes] | None = None,
         sync: Callable[[int], None] = os.fdatasync,
         log_limit: int = LOG_LIMIT,
-        in_flight: int = _IN_FLIGHT,
+        in_flight: int = IN_FLIGHT,
     ) -> None:
         """Does not touch the disk yet; `ready` tells whether it could write.
 

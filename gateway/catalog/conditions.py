@@ -25,6 +25,7 @@ from gateway.catalog.grammar import (
     Value,
 )
 from gateway.catalog.schema import finding_messages, findings, messages, participants
+from gateway.catalog.whole import SUPERSEDED
 
 Condition = ColumnElement[bool]
 
@@ -95,9 +96,11 @@ def _subject(value: Value, _zone: tzinfo) -> Condition:
 
 
 def _with_findings(*wanted: Condition) -> Condition:
-    chosen: Select[tuple[int]] = select(finding_messages.c.seq)
-    if wanted:
-        chosen = chosen.join(findings, findings.c.id == finding_messages.c.finding_id).where(*wanted)
+    chosen: Select[tuple[int]] = (
+        select(finding_messages.c.seq)
+        .join(findings, findings.c.id == finding_messages.c.finding_id)
+        .where(findings.c.status != SUPERSEDED, *wanted)
+    )
     return messages.c.seq.in_(chosen)
 
 

@@ -23,6 +23,7 @@ from gateway.catalog.schema import events, finding_messages, messages, participa
 from gateway.catalog.schema import findings as findings_table
 from gateway.catalog.shapes import Json
 from gateway.catalog.store import count_pending, read_watermark
+from gateway.catalog.whole import SUPERSEDED
 from gateway.catalog.words import clean, words
 from gateway.message.canonical import canonical_address
 
@@ -142,10 +143,13 @@ class FindingFilter:
     since: datetime | None = None
     until: datetime | None = None
     author: str | None = None
+    superseded: bool = False  # also what a later look at the whole message took back
 
     def conditions(self) -> Iterator[Condition]:
         """The filter as SQL."""
         table = findings_table.c
+        if not self.superseded:
+            yield table.status != SUPERSEDED
         if self.rule is not None:
             yield matches(table.rule, self.rule)
         if self.severity is not None:
@@ -207,7 +211,7 @@ def _rules(connection: Connection, seqs: Iterable[int]) -> defaultdict[int, list
     chosen = (
         select(finding_messages.c.seq, findings_table.c.rule)
         .join(findings_table, findings_table.c.id == finding_messages.c.finding_id)
-        .where(finding_messages.c.seq.in_(list(seqs)))
+        .where(finding_messages.c.seq.in_(list(seqs)), findings_table.c.status != SUPERSEDED)
         .order_by(finding_messages.c.seq, findings_table.c.rule)
     )
     found: defaultdict[int, list[str]] = defaultdict(list)

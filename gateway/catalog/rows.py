@@ -23,6 +23,7 @@ class MessageRow(TypedDict):
     client_address: str
     mail_from: str
     message_id: str | None
+    content_id: str | None
     subject: str
     subject_words: str
     date: datetime | None
@@ -113,6 +114,32 @@ class PendingRow(TypedDict):
     next_attempt: datetime
 
 
+class AnswerRow(TypedDict):
+    """A message from elsewhere that answers others, to be judged again if the catalog knows one of these."""
+
+    seq: int
+    content_id: str
+    message_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A message judged as a whole: what was found is all that holds of it."""
+
+    content_id: str
+    seqs: tuple[int, ...]  # its transactions that were judged, oldest first
+    findings: tuple[FindingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One transaction of a message that is to be judged as a whole."""
+
+    seq: int
+    id: str
+    received: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """How far the catalog is: the last entry in it, and counts of what was read up to there."""
@@ -135,6 +162,9 @@ class Batch:
     findings: list[FindingRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     pending: list[PendingRow] = field(default_factory=list)
+    answers: list[AnswerRow] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    judge_since: datetime | None = None  # messages received before are not judged as a whole any more
 
 
 def merged(one: FindingRow, other: FindingRow) -> FindingRow:

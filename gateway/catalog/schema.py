@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Moment(TypeDecorator[datetime]):
@@ -79,6 +79,7 @@ messages = Table(
     Column("client_address", Text, nullable=False),
     Column("mail_from", Text, nullable=False),
     Column("message_id", Text, index=True),  # the header's, without brackets
+    Column("content_id", Text, index=True),  # equal in all transactions of one message
     Column("subject", Text, nullable=False),
     Column("subject_words", Text, nullable=False),
     Column("date", Moment),
@@ -179,6 +180,16 @@ pending_judgement = Table(
     Column("errors", _Json, nullable=False),  # rules that failed
     Column("attempts", Integer, nullable=False),
     Column("next_attempt", Moment, nullable=False, index=True),
+)
+
+# Messages to be judged again, for more is known of them than one transaction told: recipients of another
+# transaction, or who took part in the messages that they answer.
+whole_judgement = Table(
+    "whole_judgement",
+    PROJECTION,
+    Column("content_id", Text, primary_key=True),
+    Column("seq", _Sequence, nullable=False),  # the last transaction seen
+    Column("due", Moment, nullable=False, index=True),
 )
 
 watermark = Table(

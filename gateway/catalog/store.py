@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, inspect, select, update
 
-from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, PendingRow, Watermark, merged
+from gateway.catalog import whole
+from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, Part, PendingRow, Watermark, merged
 from gateway.catalog.schema import (
     PROJECTION,
     SCHEMA_VERSION,
@@ -31,6 +32,7 @@ from gateway.catalog.schema import (
     watermark,
 )
 
+SETTLE_WINDOW = timedelta(minutes=10)
 _IN_LIST = 500  # ids in one IN (...); PostgreSQL and SQLite both take many more
 _T = TypeVar("_T")
 _MARK = tuple(Watermark.__dataclass_fields__)
@@ -72,8 +74,10 @@ class WatermarkMovedError(Exception):
 class Store:
     """Writes to the catalog behind `engine`. One thread at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, window: timedelta = SETTLE_WINDOW) -> None:
+        """`window`: how long transactions of one message may come after each other."""
         self.engine = engine
+        self._window = window
 
     def prepare(self) -> Watermark:
         """Make the tables of an empty catalog; the watermark. Raises SchemaMismatchError."""
@@ -109,6 +113,10 @@ class Store:
             if outcomes:
                 connection.execute(_OUTCOME, outcomes)
             _revise(connection, batch.findings)
+            if batch.judge_since is not None:
+                whole.await_judgement(connection, batch, self._window, batch.judge_since)
+            for judged in batch.judged:
+                whole.apply(connection, judged)
         return after
 
     def pending(self, now: datetime, limit: int) -> list[PendingRow]:
@@ -137,6 +145,33 @@ class Store:
                 .where(pending_judgement.c.seq == row["seq"])
                 .values(errors=row["errors"], attempts=row["attempts"], next_attempt=row["next_attempt"])
             )
+
+    def due_as_a_whole(self, now: datetime, limit: int) -> list[tuple[whole.Waiting, list[Part]]]:
+        """Messages to be judged as a whole, with their transactions."""
+        with self.engine.begin() as connection:
+            return [
+                (one, whole.parts(connection, one, self._window)) for one in whole.due(connection, now, limit)
+            ]
+
+    def thread(self, message_ids: Iterable[str], before: int) -> frozenset[str]:
+        """Canonical addresses that took part in some messages which came before a transaction (its seq)."""
+        with self.engine.begin() as connection:
+            return whole.thread(connection, message_ids, before)
+
+    def standing(self, parts: Sequence[Part]) -> list[FindingRow]:
+        """The findings about some transactions that hold now."""
+        with self.engine.begin() as connection:
+            return whole.standing(connection, [part.seq for part in parts])
+
+    def settled(self, waiting: whole.Waiting) -> None:
+        """Nothing changes for a message by judging it as a whole."""
+        with self.engine.begin() as connection:
+            whole.done(connection, waiting.content_id, waiting.seq)
+
+    def settle_later(self, waiting: whole.Waiting, until: datetime) -> None:
+        """Let a message wait longer for its judgement as a whole."""
+        with self.engine.begin() as connection:
+            whole.postpone(connection, waiting, until)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -110,6 +110,9 @@ def findings(
     since: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="First day.")] = None,
     until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day.")] = None,
     author: Annotated[str | None, typer.Option(help="Person id, address or words of a name.")] = None,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Also what the whole message, once it was seen, took back.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     config: ConfigOption = DEFAULT,
     json: JsonOption = False,
@@ -122,6 +125,7 @@ def findings(
         since=_midnight(since, settings, "--since"),
         until=_midnight(until, settings, "--until", days=1),
         author=author,
+        superseded=superseded,
     )
     with _catalog(settings) as connection:
         for row in queries.findings(connection, wanted, limit=limit):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from structlog.typing import FilteringBoundLogger
@@ -23,6 +23,8 @@ from gateway.catalog.store import Store, WatermarkMovedError
 from gateway.indexer import projection
 from gateway.indexer.entries import DamagedEntry, Entry, EntrySource, Observer
 from gateway.indexer.projection import Projected
+
+_RECENT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def _write(
 ) -> Watermark:
     """The whole batch; where the database will not have it, each entry by itself."""
     try:
-        return store.write(projection.gathered(projected, projected[-1]), seen)
+        return store.write(projection.gathered(projected, projected[-1], _since(around)), seen)
     except Exception as error:
         if not _is_about_data(error):
             raise
@@ -185,7 +187,7 @@ def _write_one(
 ) -> Watermark:
     """One entry as it is, or by its place alone, or, when even that is refused, passed over."""
     try:
-        return store.write(projection.gathered([whole], whole), seen)
+        return store.write(projection.gathered([whole], whole, _since(around)), seen)
     except Exception as error:
         if not _is_about_data(error):
             raise
@@ -198,6 +200,11 @@ def _write_one(
             raise
         _report(entry, error, around)
     return store.write(projection.gathered([], place), seen)
+
+
+def _since(around: Surroundings) -> datetime:
+    """Mail from before then is not judged as a whole any more: today's roster says too little of that day."""
+    return around.clock() - _RECENT
 
 
 def _is_about_data(error: Exception) -> bool:

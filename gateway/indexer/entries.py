@@ -74,10 +74,16 @@ class Observer(Protocol):
 
 
 class Judge(Protocol):
-    """Applies the rules again to a message of which some failed."""
+    """Applies the rules again: where some failed, or where more is known of a message."""
 
-    def __call__(self, envelope: Envelope, raw: bytes) -> Mapping[str, Any]:
-        """The verdict as JSON (`Verdict.to_json()`), with the rules that failed again in `errors`."""
+    def __call__(
+        self, envelopes: Sequence[Envelope], raw: bytes, thread: frozenset[str] = frozenset()
+    ) -> Mapping[str, Any]:
+        """The verdict as JSON (`Verdict.to_json()`), with the rules that failed in `errors`.
+
+        `envelopes`: the transactions of the message, oldest first. `thread`: canonical addresses that took
+        part in the messages it answers.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from gateway.indexer import projection
 from gateway.indexer.batch import Done, Limits, Surroundings, take
 from gateway.indexer.entries import EntrySource, Judge, Observer, Silence
 from gateway.indexer.rebuild import create_empty, rebuild
+from gateway.indexer.whole import Note, judge_due
 from gateway.message.envelope import Envelope
 
 _JUDGE_AGAIN = timedelta(minutes=1)  # after the first failure; doubled each time
@@ -51,12 +52,14 @@ class Follower:
         *,
         observer: Observer | None = None,
         judge: Judge | None = None,
+        note: Note | None = None,
         clock: Callable[[], datetime] = utc_now,
         limits: Limits | None = None,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._files = CatalogFiles(folder)
         self._judge = judge
+        self._note = note
         self._around = Surroundings(
             source=source,
             observer=observer or Silence(),
@@ -113,6 +116,13 @@ class Follower:
                 break
             succeeded += self._judge_one(self._store, self._judge, row)
         return succeeded
+
+    def judge_wholes(self, limit: int = 20, should_stop: Callable[[], bool] = lambda: False) -> int:
+        """Judge messages as a whole, as many as are due up to `limit`; how many were."""
+        if self._judge is None or self._note is None or self._store is None:
+            return 0
+        around = replace(self._around, should_stop=should_stop)
+        return judge_due(self._store, self._judge, self._note, around, limit)
 
     def close(self) -> None:
         """Let go of the catalog; the next step opens it again."""
@@ -196,7 +206,7 @@ class Follower:
             if entry is None:
                 raise LookupError("not in the archive")
             raw = around.source.raw(entry.seq)
-            verdict = judge(Envelope.from_json(entry.document["envelope"]), raw)
+            verdict = judge([Envelope.from_json(entry.document["envelope"])], raw)
             found = projection.findings(verdict, entry, around.clock())
             errors = clean_json([str(each) for each in verdict["errors"]])
         except Exception as error:

@@ -81,6 +81,7 @@ async def run(
                     continue
                 if not done.entries:
                     await loop.run_in_executor(thread, follower.judge_again, 20, stopped.is_set)
+                    await loop.run_in_executor(thread, follower.judge_wholes, 20, stopped.is_set)
             except Exception as error:
                 observer.failed("step")
                 cause = getattr(error, "orig", None) or error  # the driver's own words, without the SQL

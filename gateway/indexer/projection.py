@@ -15,11 +15,22 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, ParticipantRow, PendingRow
+from gateway.catalog.rows import (
+    AnswerRow,
+    Batch,
+    EventRow,
+    FindingRow,
+    Judged,
+    MessageRow,
+    Part,
+    ParticipantRow,
+    PendingRow,
+)
 from gateway.catalog.words import clean, clean_json, fold
 from gateway.indexer.entries import Entry
 from gateway.message.addresses import Mailbox
 from gateway.message.canonical import canonical_address, domain_of
+from gateway.message.content import content_id
 from gateway.message.reading import Reading, read_message
 from gateway.message.structure import structure
 
@@ -29,6 +40,8 @@ _SUBJECT_LIMIT = (
 )
 _ADDRESS_LIMIT = 400  # characters in indexed columns; RFC 5321 §4.5.3.1 allows 320 octets
 _EXPLANATION_LIMIT = 20_000
+
+JUDGED = "judged"  # the event's name
 
 # Only what is not plain text is worth the parser's time: attachments are elsewhere. For a header in lower
 # case, where the search for fixed octets is ten times as fast as one that ignores case.
@@ -46,6 +59,8 @@ class Projected:
     findings: Sequence[FindingRow] = ()
     event: EventRow | None = None
     pending: PendingRow | None = None
+    answers: AnswerRow | None = None
+    judged: Judged | None = None
 
 
 @dataclass(slots=True)
@@ -109,11 +124,24 @@ def message(entry: Entry, raw: bytes) -> Projected:
         ]
         row["attachment_count"] = len(row["attachments"])
         defects += facts.defects
-    _describe(row, reading)
+    _describe(row, reading, raw)
     found, pending = _judged(entry, row, defects)
     row["defects"] = clean_json(list(dict.fromkeys(defects)))
     row["defect_count"] = len(row["defects"])
-    return Projected(entry.seq, row["id"], row, people.rows, found, pending=pending)
+    answers = _answers(row, reading, envelope)
+    return Projected(entry.seq, row["id"], row, people.rows, found, pending=pending, answers=answers)
+
+
+def _answers(row: MessageRow, reading: Reading, envelope: Mapping[str, Any]) -> AnswerRow | None:
+    """What a message from elsewhere answers: that may tell who wrote it. None where it tells nothing."""
+    answered = list(dict.fromkeys((*reading.in_reply_to[:10], *reading.references[-10:])))
+    if not answered or row["role"] != "inbound" or row["content_id"] is None:
+        return None
+    here = {domain_of(str(recipient["address"])) for recipient in envelope.get("recipients", ())}
+    if any(domain_of(box.address) in here for box in reading.from_):
+        return None
+    ids = [clean(each, 998) for each in answered]
+    return {"seq": row["seq"], "content_id": row["content_id"], "message_ids": ids}
 
 
 def _may_have_parts(header: bytes) -> bool:
@@ -170,6 +198,7 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
         "client_address": clean(str(client.get("address", ""))),
         "mail_from": mail_from,
         "message_id": None,
+        "content_id": None,
         "subject": "",
         "subject_words": "",
         "date": None,
@@ -198,9 +227,10 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
     }
 
 
-def _describe(row: MessageRow, reading: Reading) -> None:
+def _describe(row: MessageRow, reading: Reading, raw: bytes) -> None:
     """Put what the header says into the row."""
     row["message_id"] = _optional(reading.message_id, 998)
+    row["content_id"] = content_id(reading, raw)
     row["subject"] = clean(reading.subject, _SUBJECT_LIMIT)
     row["subject_words"] = fold(row["subject"])
     row["date"] = reading.date
@@ -315,8 +345,10 @@ def _pending(entry: Entry, errors: list[str]) -> PendingRow:
 
 
 def event(entry: Entry) -> Projected:
-    """What happened to an attempt."""
+    """What happened to an attempt; or how a message was judged as a whole."""
     document = entry.document
+    if document["event"] == JUDGED:
+        return Projected(entry.seq, clean(entry.id), judged=_as_a_whole(entry))
     seconds = document.get("seconds")
     return Projected(
         entry.seq,
@@ -333,9 +365,26 @@ def event(entry: Entry) -> Projected:
     )
 
 
-def gathered(entries: Iterable[Projected], last: Projected) -> Batch:
+def judged_document(whole: str, parts: Sequence[Part], verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """The event that says how a message was judged as a whole (`whole`: its content id); `event` reads it."""
+    records = [{"seq": part.seq, "id": part.id} for part in parts]
+    return {"event": JUDGED, "content_id": whole, "records": records, "verdict": dict(verdict)}
+
+
+def _as_a_whole(entry: Entry) -> Judged:
+    document = entry.document
+    records = [(int(record["seq"]), clean(str(record["id"]))) for record in document["records"]]
+    first_seq, first_id = min(records)
+    found = findings(document["verdict"], entry, entry.received)
+    for row in found:
+        row["seq"], row["archive_id"], row["revised_seq"] = first_seq, first_id, max(records)[0]
+    seqs = tuple(sorted(seq for seq, _ in records))
+    return Judged(clean(str(document["content_id"])), seqs, tuple(found))
+
+
+def gathered(entries: Iterable[Projected], last: Projected, judge_since: datetime | None = None) -> Batch:
     """One batch of entries up to `last`."""
-    batch = Batch(position=last.seq, entry_id=last.id)
+    batch = Batch(position=last.seq, entry_id=last.id, judge_since=judge_since)
     for each in entries:
         if each.message is not None:
             batch.messages.append(each.message)
@@ -343,6 +392,10 @@ def gathered(entries: Iterable[Projected], last: Projected) -> Batch:
             batch.events.append(each.event)
         if each.pending is not None:
             batch.pending.append(each.pending)
+        if each.answers is not None:
+            batch.answers.append(each.answers)
+        if each.judged is not None:
+            batch.judged.append(each.judged)
         batch.participants += each.participants
         batch.findings += each.findings
     return batch

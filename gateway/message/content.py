@@ -6,16 +6,24 @@ import hashlib
 
 from gateway.message.reading import Reading
 
-_HEADER_OCTETS = 512 * 1024  # more of a header block than any honest message has
+_BODY_OCTETS = 16 * 1024  # of the beginning; with the body's length that tells messages apart
 
 
 def content_id(reading: Reading, raw: bytes | bytearray) -> str:
-    """A digest (32 hex digits) of the header block and the size: equal for copies of one message.
+    """A digest (32 hex digits) of what the author wrote: equal for copies of one message.
 
-    The header block carries Message-ID, date, people and every trace line, so two messages that agree in it and in
-    their size are one message for policy; hashing the body as well would cost time on every large message.
+    Message-ID, date, subject and people of the header, the length of the body and how it begins. Trace lines are left
+    out: a server that sends one message in two transactions may take two ways, and each writes lines of its own.
+    Hashing the whole body would cost time on every large message.
     """
-    header = bytes(memoryview(raw)[: min(reading.header_size, _HEADER_OCTETS)])
-    digest = hashlib.blake2b(header, digest_size=16)
-    digest.update(str(len(raw)).encode())
+    boxes = (reading.from_, reading.sender, reading.to, reading.cc)
+    facts = (
+        reading.message_id or "",
+        "" if reading.date is None else reading.date.isoformat(),
+        reading.subject,
+        *(",".join([box.address for box in some]) for some in boxes),
+        str(len(raw) - reading.header_size),
+    )
+    digest = hashlib.blake2b("\0".join(facts).encode("utf-8", "surrogatepass"), digest_size=16)
+    digest.update(memoryview(raw)[reading.header_size : reading.header_size + _BODY_OCTETS])
     return digest.hexdigest()

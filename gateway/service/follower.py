@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import orjson
 import structlog
 
 from gateway.archive import Reader
 from gateway.config import Config
 from gateway.indexer.follower import Follower
 from gateway.indexer.process import run
+from gateway.indexer.whole import Note
 from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
 from gateway.message.reading import read_message
 from gateway.policy.model import Transaction
+from gateway.service.appending import open_archive
 from gateway.service.channel import Parent
 from gateway.service.judge import Judge
 from gateway.service.process import Signals
@@ -47,29 +52,49 @@ class JudgeAgain:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self._judge = Judge(config, metrics)
 
-    def __call__(self, envelope: Envelope, raw: bytes) -> Mapping[str, Any]:
+    def __call__(
+        self, envelopes: Sequence[Envelope], raw: bytes, thread: frozenset[str] = frozenset()
+    ) -> Mapping[str, Any]:
         self._judge.refresh()
-        reading = read_message(raw)
+        reading, first = read_message(raw), envelopes[0]
+        recipients = dict.fromkeys(one.address for envelope in envelopes for one in envelope.recipients)
         verdict = self._judge(
             Transaction(
                 reading=reading,
-                mail_from=envelope.mail_from,
-                recipients=tuple(recipient.address for recipient in envelope.recipients),
-                received=envelope.received,
+                mail_from=first.mail_from,
+                recipients=tuple(recipients),
+                received=first.received,
                 content_id=content_id(reading, raw),
+                thread=thread,
+                raw=raw,
             )
         )
         return verdict.to_json()
 
 
-def new_follower(config: Config, metrics: Metrics) -> Follower:
-    """A follower of this installation's archive."""
+def new_follower(config: Config, metrics: Metrics, note: Note | None = None) -> Follower:
+    """A follower of this installation's archive; with `note` it judges messages as a whole."""
     return Follower(
         Reader(config.storage.archive),
         config.storage.catalog,
         observer=IndexerMetrics(metrics),
         judge=JudgeAgain(config, metrics),
+        note=note,
     )
+
+
+@contextmanager
+def _noting(config: Config, metrics: Metrics) -> Iterator[Note]:
+    """Archives events about messages."""
+    archive = open_archive(config, metrics, in_flight=1)
+
+    def note(message_id: UUID, at: datetime, document: dict[str, Any]) -> None:
+        archive.note(message_id=message_id, received=at, document=orjson.dumps(document))
+
+    try:
+        yield note
+    finally:
+        archive.close()
 
 
 async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metrics) -> int:
@@ -81,7 +106,16 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
 
     signals = Signals(reload)
     flushing = asyncio.create_task(metrics.keep_flushed())
-    follower = new_follower(config, metrics)
+    with _noting(config, metrics) as note:
+        code = await _follow(new_follower(config, metrics, note), signals, parent, metrics)
+    flushing.cancel()
+    with suppress(asyncio.CancelledError):
+        await flushing
+    return code
+
+
+async def _follow(follower: Follower, signals: Signals, parent: Parent, metrics: Metrics) -> int:
+    """Follow until told to stop; the exit code."""
     following = asyncio.create_task(run(follower, stop=signals.stop, observer=IndexerMetrics(metrics)))
     stopping = asyncio.create_task(signals.wait(parent))
     parent.ready()
@@ -91,10 +125,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
     try:
         await following
     except Exception:  # a process that follows nothing must not live on as if it did
-        log.exception("indexer_failed")
+        structlog.get_logger().exception("indexer_failed")
         code = 1
     await stopping
-    flushing.cancel()
-    with suppress(asyncio.CancelledError):
-        await flushing
     return code

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import structlog
 
-from gateway.archive.archive import Archive
 from gateway.config import Config, ConfigError
 from gateway.policy.rules.table import RULES
+from gateway.service.appending import open_archive
 from gateway.service.channel import Parent
 from gateway.service.judge import Judge
 from gateway.service.process import Signals
@@ -33,20 +33,6 @@ from gateway.telemetry.logs import address_writer
 from gateway.telemetry.metrics import Metrics
 
 
-class CommitMetrics:
-    """Counts what the archive does."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def committed(self, entries: int, seconds: float) -> None:
-        self._metrics.archive_commit_entries.observe(entries)
-        self._metrics.archive_commit_seconds.observe(seconds)
-
-    def failed(self, reason: str) -> None:
-        self._metrics.archive_failures.labels(reason).inc()
-
-
 async def serve(
     config: Config, path: Path | None, sockets: list[Bound], parent: Parent, metrics: Metrics
 ) -> int:
@@ -59,12 +45,7 @@ async def serve(
     )
     judge = Judge(config, metrics)
     await asyncio.to_thread(judge.start)
-    archive = Archive(
-        config.storage.archive,
-        compression_level=config.archive.compression_level,
-        min_free=config.storage.min_free,
-        observer=CommitMetrics(metrics),
-    )
+    archive = open_archive(config, metrics)
     context = build_context(config, metrics, archive, judge)
     context.next_hops.ask_all()
     server = Server(context)

@@ -325,7 +325,8 @@ def test_messages_with_rule_errors_are_judged_again(
     ]
     asked: list[tuple[str, int]] = []
 
-    def judge(envelope: Any, raw: bytes) -> Any:
+    def judge(envelopes: Any, raw: bytes, _thread: frozenset[str] = frozenset()) -> Any:
+        (envelope,) = envelopes
         asked.append((envelope.id, len(raw)))
         answer = answers.pop(0)
         if isinstance(answer, Exception):
@@ -364,7 +365,7 @@ def test_waiting_grows_to_a_day(archive: Any, dump: Dump, tmp_path: Path, logged
     archive.message(verdict=None)
     now = archive.entries[-1].received
 
-    def judge(_envelope: Any, _raw: bytes) -> Any:
+    def judge(_envelopes: Any, _raw: bytes, _thread: frozenset[str] = frozenset()) -> Any:
         raise RuntimeError
 
     follower = Follower(archive, tmp_path / "catalog", judge=judge, clock=lambda: now)

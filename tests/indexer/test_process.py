@@ -94,7 +94,7 @@ async def test_judging_waits_until_there_is_nothing_else(
     archive.message(verdict=None)
     stop = asyncio.Event()
 
-    def judge(_envelope: Any, _raw: bytes) -> Any:
+    def judge(_envelopes: Any, _raw: bytes, _thread: frozenset[str] = frozenset()) -> Any:
         stop.set()
         return archive.verdict(archive.finding())
 

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.indexer import projection
+from gateway.message.content import content_id
 from gateway.message.envelope import Recipient
+from gateway.message.reading import read_message
 
 MULTIPART = (
     b"From: =?utf-8?q?=C3=89lise?= <Elise.M+news@Out.Example>, second@out.example\r\n"
@@ -50,6 +52,7 @@ def test_a_message_as_rows(archive: Any) -> None:
         "client_address": "192.0.2.1",
         "mail_from": "bounce@out.example",
         "message_id": None,
+        "content_id": content_id(read_message(MULTIPART), MULTIPART),
         "subject": "Café & Cake",
         "subject_words": " cafe cake ",
         "date": None,

@@ -17,8 +17,9 @@ from gateway.archive.reader import Reader
 from gateway.config import Config
 from gateway.directory.snapshot import Directory
 from gateway.policy.engine import Engine
+from gateway.service.appending import CommitMetrics
 from gateway.service.sockets import bind
-from gateway.service.worker import CommitMetrics, build_context
+from gateway.service.worker import build_context
 from gateway.smtp.context import Context
 from gateway.smtp.delivery import Appender, Judge
 from gateway.smtp.server import Server
