@@ -25,17 +25,24 @@ class CoverageLine:
 Answerable = Callable[[Group], Set[str]]
 
 
+def acts_as_group(group: Group) -> bool:
+    """Whether a group is one that somebody made for writing to it, and not only a fact of the timetable.
+
+    Classes come from the roster by the thousand; only those with a list address act as groups.
+    """
+    return group.kind is not GroupKind.CLASS or bool(group.address)
+
+
 def coverage(directory: Directory, answerable: Answerable | None = None) -> tuple[CoverageLine, ...]:
     """Every gap, groups first.
 
-    `answerable` gives the administrators who answer for a group, fallbacks of the configuration included;
-    without it, those that the group names.
+    `answerable` gives the administrators who are in a group and answer for it, fallbacks of the configuration
+    included (`policy.check.gaps`); without it, those that the group names.
     """
     named: Answerable = answerable or (lambda group: group.administrators)
     lines: list[CoverageLine] = []
     for group in directory.groups.values():
-        # Classes come from the roster by the thousand; only those with a list address act as groups.
-        if group.kind != GroupKind.CLASS or group.address:
+        if acts_as_group(group):
             lines += _of_group(directory, group, named)
     lines += _of_people(directory)
     lines += _of_addresses(directory)
@@ -49,7 +56,9 @@ def _of_group(directory: Directory, group: Group, answerable: Answerable) -> Ite
     members = directory.members_of(group.id)
     if not answerable(group):
         yield line(
-            "group-without-administrator", (), f"{group.kind} {group.id}: no administrator answers for it"
+            "group-without-administrator",
+            (),
+            f"{group.kind} {group.id}: no administrator who answers for it is in it",
         )
     if not group.leaders:
         yield line("group-without-leader", (), f"{group.kind} {group.id}: has no coach, advisor or teacher")

@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from gateway.directory.model import PREFERENCE, Group, GroupKind, Person, PersonAddress, Role, SignedForm
+from gateway.directory.names import surname_keys, written
+from gateway.directory.staff import StaffNames, staff_names
 from gateway.message.canonical import canonical_address, domain_of
 
 K = TypeVar("K")
@@ -55,6 +57,7 @@ class Directory:
     _leads: Mapping[str, tuple[Group, ...]] = field(init=False)
     _teaches: Mapping[str, tuple[Group, ...]] = field(init=False)
     _nested_members: Mapping[str, frozenset[str]] = field(init=False)
+    _staff: StaffNames = field(init=False)
 
     def __post_init__(self, principals: Mapping[str, frozenset[str]] | None) -> None:
         groups = self.groups.values()
@@ -76,6 +79,7 @@ class Directory:
             _leads=_sealed(_by_leader(led)),
             _teaches=_sealed(_by_leader(classes)),
             _nested_members=_sealed(_nested_members(self.groups)),
+            _staff=staff_names(self.people.values()),
         )
 
     def __repr__(self) -> str:
@@ -109,6 +113,11 @@ class Directory:
         """
         return self._by_address.get(canonical_address(address), ())
 
+    def behind(self, address: str) -> tuple[tuple[Match, ...], Group | None]:
+        """Everybody behind `address`, and the group whose list address it is."""
+        canonical = canonical_address(address)
+        return self._by_address.get(canonical, ()), self._group_by_address.get(canonical)
+
     def shared_addresses(self) -> Iterator[tuple[Match, ...]]:
         """The matches of each address that several people have."""
         return (matches for matches in self._by_address.values() if len(matches) > 1)
@@ -116,6 +125,21 @@ class Directory:
     def group_at(self, address: str) -> Group | None:
         """The group whose list address this is."""
         return self._group_by_address.get(canonical_address(address))
+
+    # --- names of staff ---
+
+    def staff_of_surname(self, key: str) -> tuple[Person, ...]:
+        """Staff with this surname, or one half of it, as `names.family_keys` writes it; students are none."""
+        return self._staff.by_surname.get(key, ())
+
+    def staff_named(self, text: str) -> tuple[Person, ...]:
+        """Staff whose surname, or half of it, occurs in a written name; whether it fits, `names.fit` says."""
+        keys = surname_keys(written(text))
+        return tuple({person.id: person for key in keys for person in self.staff_of_surname(key)}.values())
+
+    def has_namesake(self, person_id: str, *, by_initial: bool = False) -> bool:
+        """Whether a student or guardian bears a staff member's name, or the surname and the initial of it."""
+        return person_id in (self._staff.with_shared_initial if by_initial else self._staff.with_namesakes)
 
     # --- groups ---
 
