@@ -6,6 +6,7 @@ Every key with its type, default and meaning; a test compares the page with what
 from __future__ import annotations
 
 import types
+from datetime import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -41,9 +42,11 @@ def page() -> str:
         if model is not None:
             title = f"`[[{name}]]`" if get_origin(field.annotation) is tuple else f"`[{name}]`"
             parts.append(_section(title, name, model))
+    parts.append(_section("`[[authentication.trusted]]`", "", config.TrustedResults))
     parts.append(_section('`[policy.rules."RULE"]`', "", config.RuleSettings))
     parts.append(_section('`[[policy.rules."RULE".exemptions]]`', "", config.Exemption))
     parts.append(_section("`[policy.fallback_administrators.KIND]`", "", config.Administrators))
+    parts.append(_section("`[policy.safesport]`", "", config.SafeSport))
     return "\n".join(parts)
 
 
@@ -80,6 +83,8 @@ def _default(field: FieldInfo) -> str:
         return f'`"{value}"`'
     if isinstance(value, StrEnum | Path):
         return f'`"{value}"`'
+    if isinstance(value, time):
+        return f'`"{value:%H:%M}"`'
     if value is None or value == () or value == {}:
         return "–"
     if isinstance(value, bool):

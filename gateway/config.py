@@ -13,7 +13,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +26,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -257,7 +259,7 @@ class Auth(Section):
 
 
 class Dns(Section):
-    """The resolver for MX routes."""
+    """The resolver for MX routes and for the authentication of authors."""
 
     servers: tuple[Address, ...] = Field((), description="DNS servers; empty: the system's.")
     timeout: Seconds = Field(10.0, description="Seconds for one look-up with its retries.")
@@ -338,6 +340,34 @@ class DirectorySettings(Section):
     poll: Seconds = Field(60.0, description="Seconds between looks at the files for a change.")
 
 
+class TrustedResults(Section):
+    """A mail server in front of the gateway whose finding on the author's authentication is taken."""
+
+    authserv_id: str = Field(
+        min_length=1,
+        pattern=r"^[^\s;()]+$",
+        description="Name at the start of its Authentication-Results: lines. It must remove lines that others "
+        "wrote in this name (RFC 8601 §5).",
+    )
+    networks: tuple[IPNetwork, ...] = Field(
+        min_length=1, description="Networks of its hosts; the lines of other clients are not looked at."
+    )
+
+
+class AuthenticationSettings(Section):
+    """Whether the author of a message is who the address says: SPF, DKIM and DMARC, on inbound listeners."""
+
+    check: Literal["never", "findings", "always"] = Field(
+        "findings",
+        description="findings: where a rule finds something, or the author's address is the district's own; "
+        "other mail asks DNS nothing.",
+    )
+    timeout: Seconds = Field(
+        5.0, description="Seconds for all look-ups of a message; then what is not known stays undecided."
+    )
+    trusted: tuple[TrustedResults, ...] = Field((), description="Mail servers in front of the gateway.")
+
+
 class Severity(StrEnum):
     VIOLATION = "violation"
     ADVISORY = "advisory"
@@ -383,6 +413,38 @@ class Administrators(Section):
     principals: bool = Field(True, description="The principal(s) of the group's school count too.")
 
 
+def _time_of_day(value: object) -> object:
+    """A time such as `08:00:00` or "08:00"; a bare number would be taken for seconds after midnight."""
+    if isinstance(value, str) and re.fullmatch(r"\d\d:\d\d(:\d\d)?", value):
+        return value
+    if isinstance(value, time) and value == value.replace(microsecond=0, tzinfo=None):
+        return value
+    raise ValueError(f'expected a time of day such as "08:00", got {value!r}')
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+
+
+class SafeSport(Section):
+    """The optional rules `safesport/*` on writing to minor athletes (U.S. Center for SafeSport, MAAPP)."""
+
+    enabled: bool = Field(
+        False, description="Apply them all; a rule's own `enabled` goes before this for that rule."
+    )
+    day_begins: TimeOfDay = Field(
+        time(8), description="Minor athletes are written to from this time on, in the district's time zone."
+    )
+    day_ends: TimeOfDay = Field(time(20), description="And up to this time, later than `day_begins`.")
+
+    @field_validator("day_ends")
+    @classmethod
+    def _after_it_begins(cls, day_ends: time, info: ValidationInfo) -> time:
+        begins = info.data.get("day_begins")  # absent where it was wrong itself
+        if begins is not None and day_ends <= begins:
+            raise ValueError(f"expected a time later than day_begins ({begins:%H:%M}), got {day_ends:%H:%M}")
+        return day_ends
+
+
 class Policy(Section):
     """Rules and their settings (policy.md)."""
 
@@ -393,6 +455,7 @@ class Policy(Section):
         default_factory=dict, description="By kind of group; where a group names no administrator."
     )
     rules: dict[str, RuleSettings] = Field(default_factory=dict, description="Settings by rule id.")
+    safesport: SafeSport = SafeSport()
 
 
 class Telemetry(Section):
@@ -434,12 +497,13 @@ class Config(Section):
     timeouts: Timeouts = Timeouts()
     archive: ArchiveSettings = ArchiveSettings()
     directory: DirectorySettings = DirectorySettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
     policy: Policy = Policy()
     telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        problems = [*self._listener_problems(), *self._route_problems()]
+        problems = [*self._listener_problems(), *self._route_problems(), *self._time_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -460,6 +524,14 @@ class Config(Section):
                     )
             found += [f"{key}.{problem}" for problem in _access_problems(listener, self)]
         return found
+
+    def _time_problems(self) -> list[str]:
+        if self.authentication.check == "never" or self.authentication.timeout < self.timeouts.commit:
+            return []
+        return [
+            f"authentication.timeout: expected less than timeouts.commit ({self.timeouts.commit:g} s), "
+            "which it is a part of"
+        ]
 
     def _route_problems(self) -> list[str]:
         seen: dict[str, int] = {}

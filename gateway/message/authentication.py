@@ -5,6 +5,7 @@ Facts only: who looks them up is `smtp/`, what follows from them is `policy/`. T
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,3 +45,11 @@ class Authentication:
     def from_json(cls, data: dict[str, Any]) -> Authentication:
         """The inverse of `to_json`. Raises TypeError where it is none."""
         return cls(**data)
+
+
+def least_sure(found: Iterable[Authentication]) -> Authentication | None:
+    """What holds for a message that came in several transactions; None where none of them was asked about.
+
+    One transaction that may be a forgery makes all of it doubtful: with it somebody may have added recipients.
+    """
+    return min(found, key=lambda one: (one.genuine, one.undecided), default=None)

@@ -57,6 +57,8 @@ class Envelope:
     recipients: tuple[Recipient, ...] = ()
     route: str = ""
     next_hop: str = ""
+    # What was found out about the author's domain (`authentication.Authentication`); None: not asked for.
+    authentication: dict[str, Any] | None = None
     version: int = field(default=1)
 
     def to_json(self) -> dict[str, Any]:

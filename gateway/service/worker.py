@@ -22,6 +22,7 @@ from gateway.service.process import Signals
 from gateway.service.sockets import Bound
 from gateway.smtp import delivery
 from gateway.smtp.auth import Users
+from gateway.smtp.authentication.authenticate import Authenticator
 from gateway.smtp.context import Context
 from gateway.smtp.delivery import Appender, Delivery
 from gateway.smtp.limits import Connections, InFlight
@@ -83,12 +84,15 @@ def build_context(
     """The parts of a worker, wired. `sweep`: seconds between looks at deadlines. Raises ConfigError."""
     streams = Streams(asyncio.get_running_loop(), sweep)
     names = [listener.name for listener in config.listener]
+    authenticator = (
+        None if config.authentication.check == "never" else Authenticator(config.authentication, config.dns)
+    )
     return Context(
         config=config,
         metrics=metrics,
         streams=streams,
         next_hops=NextHops(config, streams, metrics, random.Random()),  # noqa: S311 -- load spreading only
-        delivery=Delivery(config, archive, judge, metrics, streams),
+        delivery=Delivery(config, archive, judge, metrics, streams, authenticator=authenticator),
         tls=ServerTls(config),
         users=Users.of(config),
         logged_address=address_writer(config.telemetry.hash_addresses, config.storage.log_key),

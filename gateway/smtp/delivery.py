@@ -1,7 +1,8 @@
 """After the final dot: inspect, decide, archive, relay, and only then answer.
 
 Promises, in the order of the code of `_deliver`:
- 1. the message is judged, and a rule that fails costs nothing but its finding;
+ 1. the message is judged, and a rule that fails costs nothing but its finding; where that matters, the author's
+    domain is asked about (SPF, DKIM, DMARC), and the message is judged again by what it says;
  2. it is durable in the archive *before* the next hop gets the final dot;
  3. the client gets the next hop's own reply, so a 250 means that the next hop has taken the message;
  4. what became of it is written to the archive as an event.
@@ -16,7 +17,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -27,12 +28,15 @@ import structlog
 from gateway.archive.errors import ArchiveUnavailable
 from gateway.archive.identity import uuid7
 from gateway.archive.randomness import RandomPool
-from gateway.config import Action, Config
+from gateway.config import Action, Config, Role, in_domain
+from gateway.message.authentication import Authentication
+from gateway.message.canonical import domain_of
 from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
 from gateway.message.reading import Reading, read_message
 from gateway.policy.model import Transaction as Judged
 from gateway.policy.model import Verdict
+from gateway.smtp.authentication.authenticate import Authenticator
 from gateway.smtp.data import Data, has_long_line
 from gateway.smtp.received import policy_line, received_line
 from gateway.smtp.relay import ONE_WRITE
@@ -78,7 +82,9 @@ class Inspected:
     raw: Buffer
     outgoing: Buffer
     reading: Reading
+    judged: Judged | None  # as the rules saw it; None where it could not even be shown to them
     verdict: Verdict | None
+    authentication: Authentication | None = None
 
 
 class Delivery:
@@ -93,8 +99,10 @@ class Delivery:
         streams: Streams,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[int], bytes] | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._config = config
+        self._authenticator = authenticator
         self._archive = archive
         self._judge = judge
         self._metrics = metrics
@@ -103,7 +111,8 @@ class Delivery:
         self._random = random or RandomPool()
         self._log = structlog.get_logger()
         self._seconds = {
-            phase: metrics.phase_seconds.labels(phase) for phase in ("decide", "archive", "relay", "whole")
+            phase: metrics.phase_seconds.labels(phase)
+            for phase in ("decide", "authenticate", "archive", "relay", "whole")
         }
 
     async def deliver(self, transaction: Transaction, data: Data) -> Reply:
@@ -136,9 +145,12 @@ class Delivery:
         inspected = (
             await asyncio.to_thread(self._inspect, message, data) if large else self._inspect(message, data)
         )
+        if self._authenticator is not None and self._asks_about_author(message, inspected):
+            inspected = await self._authenticated(message, inspected, self._authenticator, large=large)
         verdict = inspected.verdict
         message.verdict = verdict
-        envelope = self._envelope(message)
+        self._count(inspected)
+        envelope = self._envelope(message, inspected.authentication)
         append = self._append(message, envelope, inspected)
         if transaction.relay is None:  # a journal listener relays nothing
             await append
@@ -173,9 +185,10 @@ class Delivery:
         # A journal relays nothing, so nothing can go wrong further on, and its senders never try again.
         outgoing = raw if message.transaction.relay is None else self._outgoing(message, data, reading)
         started = time.perf_counter()
-        verdict = self._decide(message, reading, raw)
+        judged = self._shown_to_rules(message, reading, raw)
+        verdict = self._decide(message, judged)
         self._seconds["decide"].observe(time.perf_counter() - started)
-        return Inspected(raw, outgoing, reading, verdict)
+        return Inspected(raw, outgoing, reading, judged, verdict)
 
     def _outgoing(self, message: _Message, data: Data, reading: Reading) -> Buffer:
         """The message for the next hop. Raises Refusal for what must not go on."""
@@ -193,30 +206,74 @@ class Delivery:
             raise Refusal(NEEDS_8BIT)
         return outgoing
 
-    def _decide(self, message: _Message, reading: Reading, raw: Buffer) -> Verdict | None:
-        """The verdict; None where judging itself failed, which never stops mail (promise 4)."""
+    def _shown_to_rules(self, message: _Message, reading: Reading, raw: Buffer) -> Judged | None:
+        """What the rules get to see; None where that fails, which never stops mail (promise 4)."""
         transaction = message.transaction
         try:
-            verdict = self._judge(
-                Judged(
-                    reading=reading,
-                    mail_from=transaction.mail.address,
-                    recipients=tuple(recipient.address for recipient in transaction.recipients),
-                    received=message.received,
-                    content_id=content_id(reading, raw),
-                )
+            return Judged(
+                reading=reading,
+                mail_from=transaction.mail.address,
+                recipients=tuple(recipient.address for recipient in transaction.recipients),
+                received=message.received,
+                content_id=content_id(reading, raw),
+                raw=raw,
             )
         except Exception:
             self._log.exception("decide_failed", id=message.id)
-            self._metrics.decide_errors.inc()
             return None
-        for finding in verdict.findings:
-            self._metrics.findings.labels(finding.rule, finding.severity).inc()
-        for rule in verdict.errors:
-            self._metrics.rule_errors.labels(rule).inc()
-        return verdict
 
-    def _envelope(self, message: _Message) -> Envelope:
+    def _decide(self, message: _Message, judged: Judged | None) -> Verdict | None:
+        """The verdict; None where judging itself failed, which never stops mail (promise 4)."""
+        if judged is None:
+            return None
+        try:
+            return self._judge(judged)
+        except Exception:
+            self._log.exception("decide_failed", id=message.id)
+            return None
+
+    def _asks_about_author(self, message: _Message, inspected: Inspected) -> bool:
+        """Whether it matters who wrote the message, so that DNS is to be asked (`authentication.check`)."""
+        check, verdict = self._config.authentication.check, inspected.verdict
+        if check == "never" or message.transaction.role != Role.INBOUND or verdict is None:
+            return False
+        if check == "always" or verdict.findings or verdict.by_staff:
+            return True
+        # From outside in the district's own name: what a rule would find in it is about a forgery only.
+        authors = (domain_of(box.address) for box in inspected.reading.from_)
+        own = self._config.district.domains
+        return any(in_domain(author, domain) for author in authors for domain in own)
+
+    async def _authenticated(
+        self, message: _Message, inspected: Inspected, authenticator: Authenticator, *, large: bool
+    ) -> Inspected:
+        """The message judged again, by what is known of its author. Never raises, ends within a time limit."""
+        started = time.perf_counter()
+        transaction = message.transaction
+        found = await authenticator.authenticate(
+            transaction.client, transaction.mail.address, inspected.reading, inspected.raw
+        )
+        judged = replace(inspected.judged, authentication=found) if inspected.judged is not None else None
+        verdict = (
+            await asyncio.to_thread(self._decide, message, judged) if large else self._decide(message, judged)
+        )
+        self._seconds["authenticate"].observe(time.perf_counter() - started)
+        return replace(inspected, judged=judged, verdict=verdict, authentication=found)
+
+    def _count(self, inspected: Inspected) -> None:
+        """Metrics of the judgement that holds."""
+        metrics, verdict = self._metrics, inspected.verdict
+        if inspected.authentication is not None:
+            metrics.authentications.labels(_outcome(inspected.authentication)).inc()
+        if verdict is None:
+            metrics.decide_errors.inc()
+            return
+        for finding in verdict.findings:
+            metrics.findings.labels(finding.rule, finding.severity).inc()
+        for rule in verdict.errors:
+            metrics.rule_errors.labels(rule).inc()
+
+    def _envelope(self, message: _Message, authentication: Authentication | None) -> Envelope:
         transaction = message.transaction
         relay = transaction.relay
         return Envelope(
@@ -230,6 +287,7 @@ class Delivery:
             recipients=tuple(transaction.recipients),
             route=relay.hop.name if relay else "",
             next_hop=relay.target if relay else "",
+            authentication=authentication.to_json() if authentication else None,
         )
 
     # --- archive ---
@@ -292,6 +350,15 @@ class _Message:
         self.kept = False  # the archive has the message, or may have it
         self.dotted = False
         self.outcome = "failed"
+
+
+def _outcome(authentication: Authentication) -> str:
+    """An authentication in a word, for the metrics."""
+    if authentication.genuine:
+        return "pass"
+    if authentication.undecided:
+        return "undecided"
+    return "fail" if authentication.dmarc == "fail" else "none"
 
 
 async def _both(first: Awaitable[None], second: Awaitable[None]) -> None:

@@ -64,6 +64,7 @@ class Metrics:
     archive_commit_seconds: Histogram
     archive_failures: Counter
     findings: Counter
+    authentications: Counter
     rule_errors: Counter
     decide_errors: Counter
     indexer_lag_entries: Gauge

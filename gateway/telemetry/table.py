@@ -104,7 +104,7 @@ TABLE: tuple[Series, ...] = (
         "phase_seconds",
         _SECONDS,
         "Time that a phase of a transaction took.",
-        phase=("connect", "command", "decide", "archive", "relay", "whole"),
+        phase=("connect", "command", "decide", "authenticate", "archive", "relay", "whole"),
     ),
     # --- next hops
     _gauge(
@@ -135,6 +135,11 @@ TABLE: tuple[Series, ...] = (
         "Findings made at the time of delivery.",
         rule=OPEN,
         severity=("violation", "advisory", "notice"),
+    ),
+    _counter(
+        "authentications",
+        "Messages whose author's domain was asked about (SPF, DKIM, DMARC), by what it said.",
+        result=("pass", "fail", "none", "undecided"),
     ),
     _counter("rule_errors", "Judgements in which a rule raised an error; the mail passed.", rule=OPEN),
     _counter("decide_errors", "Messages that could not be judged at all; the mail passed."),
