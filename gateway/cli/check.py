@@ -22,11 +22,9 @@ import typer
 
 from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOption, fail, print_json
 from gateway.config import Config, ConfigError, Route, TlsMode, load
-from gateway.directory.coverage import coverage
 from gateway.directory.importer import Import, RosterError, read_roster
 from gateway.directory.problems import RowProblem
-from gateway.policy.check import problems
-from gateway.policy.groups import oversight
+from gateway.policy.check import gaps, problems
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import Refusal
@@ -299,11 +297,7 @@ def directory_check(
     lines = list(_rows(result.problems) if json else _rows_in_short(result.problems))
     today = now.date()
     lines += [
-        Line(Grade.WARNING, item.code, item.text)
-        for item in coverage(
-            result.directory,
-            lambda group: oversight(result.directory, group, settings.policy, today).people,
-        )
+        Line(Grade.WARNING, item.code, item.text) for item in gaps(settings.policy, result.directory, today)
     ]
     counts = ", ".join(f"{count} {name}" for name, count in result.counts.items())
     lines.append(Line(Grade.OK, "directory", f"version {result.directory.version}: {counts}"))

@@ -16,17 +16,18 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from gateway.demo.children import Child, ChildError, first_death, start_gateway, start_server
 from gateway.demo.district import DOMAIN, NAME, District
 from gateway.demo.founding import found
 from gateway.demo.hints import short, where_to_look, while_it_runs
-from gateway.demo.letter import Entry, Message
+from gateway.demo.letter import LABELLED_RULES, Entry, Message
 from gateway.demo.mail import day
 from gateway.demo.place import HOST, Place, PlaceError, Ports, free_ports, furnish, taken, write_config
 from gateway.demo.proof import flag, score
@@ -230,10 +231,18 @@ async def _reckon(
         Verdict(
             "archive", f"{report.records} archive records, byte for byte, digests right", report.archived
         ),
-        Verdict("findings", f"{len(findings)} findings, exactly those that were put in", differences),
+        Verdict("findings", _counted(findings), differences),
     )
     view.report(verdicts, scores)
     return not any(verdict.problems for verdict in verdicts), findings
+
+
+def _counted(findings: Sequence[Mapping[str, Any]]) -> str:
+    """How many findings of the rules that the demo labels, and how many of others, which nothing is known of."""
+    labelled = sum(finding["rule"] in LABELLED_RULES for finding in findings)
+    text = f"{labelled} findings of {len(LABELLED_RULES)} rules, exactly those that were put in"
+    others = len(findings) - labelled
+    return f"{text}; {others} of other rules, which the demo does not label" if others else text
 
 
 def _command() -> str:

@@ -106,7 +106,10 @@ class Screen:
             f"  {opening.people:,} people: {opening.students:,} students, {opening.staff} staff and their families;"
             f" {opening.schools} schools, {opening.classes} classes, {opening.groups} teams and clubs"
         )
-        self.say(f"  {opening.messages} messages; {opening.labelled} of them should be flagged, and no other")
+        self.say(
+            f"  {opening.messages} messages; {opening.labelled} of them, and no other, should be flagged"
+            " as off-channel/student, off-channel/guardian or coach/*"
+        )
         if opening.begins_anew:
             self.say(
                 f"  begins anew in {short(opening.begins_anew)}; what an earlier demo left there is gone"

@@ -97,10 +97,9 @@ def audience(transaction: Transaction, directory: Directory) -> Audience:
     people, found = directory.people, dict[str, tuple[Way, ...]]()
     lists: dict[str, Way] = {}
     for address, rank in _addresses(transaction).items():
-        owners = directory.matches(address)
+        owners, group = directory.behind(address)
         for owner in owners:
             _add(found, owner.person.id, Way(rank, address, owner.address.canonical, None, owners))
-        group = directory.group_at(address)
         if group is not None:
             way = Way(rank, address, group.id, group, ())
             lists[group.id] = min(lists.get(group.id, way), way, key=_best)

@@ -38,6 +38,11 @@ def is_staff(person: Person, day: date) -> bool:
     return not roles.isdisjoint(_STAFF) and Role.STUDENT not in roles and is_active(person, day)
 
 
+def has_school_account(person: Person) -> bool:
+    """Whether the directory knows an account of the district's for somebody."""
+    return any(address.kind in SCHOOL_KINDS for address in person.addresses)
+
+
 def is_administrator(person: Person, day: date) -> bool:
     """Whether somebody is an administrator or principal that day."""
     return not person.roles.isdisjoint(_ADMINISTRATING) and is_active(person, day)

@@ -1,7 +1,8 @@
-"""Settings of the policy that do not fit the rules or the roster, in words for whoever edits them.
+"""Settings and rosters that do not fit the rules, in words for whoever edits them.
 
-For `mailgw check`. Nothing here stops mail: a setting that names nobody has no effect, and that is what is
-told.
+`problems` is for `mailgw check`: settings that name rules, people or groups which are not there. `gaps` is for
+`mailgw directory check`: what the roster lacks, every group without its administrator among it, whether or not
+mail was sent. Nothing here stops mail: a setting that names nobody has no effect, and that is what is told.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from collections.abc import Iterator
 from datetime import date
 
 from gateway.config import Policy
+from gateway.directory.coverage import CoverageLine, coverage
 from gateway.directory.snapshot import Directory
 from gateway.policy.capacity import is_staff
-from gateway.policy.groups import resolve_person
+from gateway.policy.groups import attending, resolve_person
 from gateway.policy.rules.table import RULES
 
 
 def problems(settings: Policy, directory: Directory, today: date) -> tuple[str, ...]:
     """Each problem as "key: what is wrong; what was expected"."""
     return (*_rules(settings, directory, today), *_administrators(settings, directory, today))
+
+
+def gaps(settings: Policy, directory: Directory, today: date) -> tuple[CoverageLine, ...]:
+    """Everything that the roster lacks, by the rules' own notion of a group without administrator."""
+    return coverage(directory, lambda group: attending(directory, group, frozenset(), settings, today))
 
 
 def _rules(settings: Policy, directory: Directory, today: date) -> Iterator[str]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
 
 from gateway.config import Policy, Severity
 from gateway.directory.model import Person
 from gateway.directory.snapshot import Directory
+from gateway.message.authentication import Authentication
 from gateway.policy.audience import Audience, audience
 from gateway.policy.declaration import Declaration, declaration
 from gateway.policy.exemptions import NOBODY, Exempt
-from gateway.policy.identify import Identity
+from gateway.policy.identify import Identity, Step, authors
 from gateway.policy.model import Confidence, Involved, Transaction
 
 T = TypeVar("T")
@@ -29,14 +31,45 @@ T = TypeVar("T")
 MOST_LISTED = 1000
 
 
+class Standing(StrEnum):
+    """How surely an author is known. Each rule judges authors of one standing, so nobody is accused by guess."""
+
+    KNOWN = "known"  # by an address, or by a name with more evidence
+    NAMED_ONLY = "named only"  # by nothing but a name
+    DOUBTFUL = "doubtful"  # the message may be a forgery in the author's name
+
+
+def standing(author: Identity, authentication: Authentication | None) -> Standing:
+    """How an author stands before the rules; `authentication` is None where it was not asked for."""
+    if author.step is Step.LOOK_ALIKE or (authentication is not None and authentication.doubtful):
+        return Standing.DOUBTFUL
+    return Standing.NAMED_ONLY if author.confidence is Confidence.POSSIBLE else Standing.KNOWN
+
+
 @dataclass(frozen=True)
 class Message:
     """One message before one directory; what several rules ask is found out once, and only when asked."""
 
     transaction: Transaction
     directory: Directory
-    day: date  # the district's local date on which the message was received
+    local: datetime  # when the message was received, by the district's clock
     settings: Policy
+
+    @cached_property
+    def day(self) -> date:
+        """The district's local date on which the message was received."""
+        return self.local.date()
+
+    @cached_property
+    def authors(self) -> tuple[Identity, ...]:
+        """Everybody who is taken for an author, by whichever step."""
+        return authors(self.transaction, self.directory, self.day)
+
+    @property
+    def writers(self) -> frozenset[str]:
+        """The ids of the authors who are known by more than a name."""
+        known = (author for author in self.authors if author.confidence is not Confidence.POSSIBLE)
+        return frozenset(author.person.id for author in known)
 
     @cached_property
     def audience(self) -> Audience:
@@ -66,10 +99,9 @@ class Context:
         return self.message.day
 
     @property
-    def doubtful(self) -> bool:
-        """Whether somebody else may have written the message in the author's name."""
-        authentication = self.message.transaction.authentication
-        return authentication is not None and authentication.doubtful
+    def standing(self) -> Standing:
+        """How the author stands before the rules."""
+        return standing(self.author, self.message.transaction.authentication)
 
     @property
     def genuine(self) -> str:
@@ -86,7 +118,7 @@ class Context:
     @property
     def others(self) -> list[Person]:
         """Everybody in the directory whom the message reaches, but the author."""
-        return self.message.audience.others(self.author.person.id)
+        return self.fact(_others)
 
     def exempts(self, person: Person) -> bool:
         """Whether the rule leaves a recipient alone."""
@@ -127,4 +159,9 @@ class Rule:
     judge: Callable[[Context], Iterable[Draft]]
     version: int = 1  # raised whenever the same mail may be judged differently
     enabled: bool = True  # where the settings do not say
-    about_forgery: bool = False  # judges what may be forged, where all other rules accuse nobody
+    about: Standing = Standing.KNOWN  # which authors it judges; no other rule sees them
+    guardians_too: bool = False  # judges what guardians write as well, where all others judge staff only
+
+
+def _others(context: Context) -> list[Person]:
+    return context.message.audience.others(context.author.person.id)

@@ -13,22 +13,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from gateway.config import Action, District, Policy, RuleSettings, Severity, in_domain
+from gateway.directory.model import Role
 from gateway.directory.snapshot import Directory
-from gateway.policy.capacity import is_staff
+from gateway.policy.capacity import is_guardian, is_staff
 from gateway.policy.context import Context, Draft, Message, Rule
 from gateway.policy.exemptions import NOBODY, exempt_on
-from gateway.policy.identify import Identity, authors
+from gateway.policy.identify import Identity
 from gateway.policy.model import Confidence, Finding, Involved, Transaction, Verdict, finding_id
 from gateway.policy.rules.table import RULES
 from gateway.policy.wording import display_name
 
 # Raised when anything beside the rules changes what is found: identification, audience, capacity, words.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 OnError = Callable[[str, Exception], None]
 
@@ -60,7 +62,9 @@ class Engine:
         self._domains = district.domains
         self._on_error = on_error
         found = ((rule, settings.rules.get(rule.id, _DEFAULTS)) for rule in rules)
-        self._rules = tuple((rule, chosen) for rule, chosen in found if _is_enabled(rule, chosen))
+        self._rules = tuple((rule, chosen) for rule, chosen in found if _is_enabled(rule, chosen, settings))
+        self.enabled = frozenset(rule.id for rule, _ in self._rules)
+        self._guardians_too = any(rule.guardians_too for rule, _ in self._rules)
         self.rules_version = _rules_version(rules, settings, district)
 
     def judge(self, transaction: Transaction, directory: Directory) -> Verdict:
@@ -75,21 +79,36 @@ class Engine:
         reason = self._not_judged(transaction)
         if reason is not None:
             return self._verdict(directory, not_judged=reason)
-        day = transaction.received.astimezone(self._zone).date()
-        writers = [author for author in authors(transaction, directory, day) if is_staff(author.person, day)]
+        local = transaction.received.astimezone(self._zone)
+        day = local.date()
+        message = Message(transaction, directory, local, self._settings)
+        staff = {author.person.id for author in message.authors if is_staff(author.person, day)}
+        writers = [
+            author
+            for author in message.authors
+            if author.person.id in staff or self._judges(author, directory, day)
+        ]
         if not writers:
             return self._verdict(directory)
-        message = Message(transaction, directory, day, self._settings)
         errors: dict[str, None] = {}
         contexts = [Context(message, writer) for writer in writers]
         found = [
             self._finding(rule, chosen, context, draft)
             for rule, chosen in self._rules
-            for context, draft in self._drafts(
-                rule, chosen, [one for one in contexts if one.doubtful == rule.about_forgery], errors
-            )
+            for context, draft in self._drafts(rule, chosen, _asked(rule, contexts, staff), errors)
         ]
-        return self._verdict(directory, found, tuple(errors))
+        # Two authors of one message make one finding of a rule that names a group or a person once a day.
+        found = list({finding.id: finding for finding in reversed(found)}.values())[::-1]
+        return self._verdict(directory, found, tuple(errors), by_staff=bool(staff))
+
+    def _judges(self, author: Identity, directory: Directory, day: date) -> bool:
+        """Whether some rule judges an author who is not on the staff: a guardian, and never a student."""
+        person = author.person
+        return (
+            self._guardians_too
+            and Role.STUDENT not in person.roles
+            and is_guardian(directory, person.id, day)
+        )
 
     def _not_judged(self, transaction: Transaction) -> str | None:
         """Why a message is archived but not judged; None where it is judged."""
@@ -125,7 +144,7 @@ class Engine:
 
     def _finding(self, rule: Rule, chosen: RuleSettings, context: Context, draft: Draft) -> Finding:
         author, transaction = context.author, context.message.transaction
-        severity, action = _weight(rule, chosen, draft)
+        severity, action = _weight(rule, chosen, draft, context)
         return Finding(
             id=finding_id(
                 rule.id, draft.once or transaction.content_id, "" if draft.once else author.person.id
@@ -151,6 +170,8 @@ class Engine:
         findings: Sequence[Finding] = (),
         errors: tuple[str, ...] = (),
         not_judged: str | None = None,
+        *,
+        by_staff: bool = False,
     ) -> Verdict:
         action = max(
             (finding.action for finding in findings), key=_WEAKEST_FIRST.index, default=Action.RECORD
@@ -165,6 +186,7 @@ class Engine:
             rules_version=self.rules_version,
             directory_version=directory.version,
             not_judged=not_judged,
+            by_staff=by_staff,
         )
 
     def _refusal(self, findings: Sequence[Finding]) -> str:
@@ -174,8 +196,20 @@ class Engine:
         return f"{remedy} ({refusing})"
 
 
-def _is_enabled(rule: Rule, chosen: RuleSettings) -> bool:
-    return rule.enabled if chosen.enabled is None else chosen.enabled
+def _asked(rule: Rule, contexts: Iterable[Context], staff: Collection[str]) -> list[Context]:
+    """The authors whom a rule judges: those of its standing, and none but staff unless it says so."""
+    return [
+        one
+        for one in contexts
+        if one.standing is rule.about and (rule.guardians_too or one.author.person.id in staff)
+    ]
+
+
+def _is_enabled(rule: Rule, chosen: RuleSettings, settings: Policy) -> bool:
+    """By the rule's own setting; else by that of the optional set it belongs to, or by default."""
+    if chosen.enabled is not None:
+        return chosen.enabled
+    return rule.enabled or (settings.safesport.enabled and rule.id.startswith("safesport/"))
 
 
 def _exempting(context: Context, chosen: RuleSettings) -> Context:
@@ -183,11 +217,14 @@ def _exempting(context: Context, chosen: RuleSettings) -> Context:
     return context if exempt is NOBODY else Context(context.message, context.author, exempt, context.facts)
 
 
-def _weight(rule: Rule, chosen: RuleSettings, draft: Draft) -> tuple[Severity, Action]:
-    """Severity and action by the settings; what is softened or only possible refuses nothing."""
+def _weight(rule: Rule, chosen: RuleSettings, draft: Draft, context: Context) -> tuple[Severity, Action]:
+    """Severity and action by the settings; what is softened, only possible or unchecked for now refuses nothing."""
+    mild = min(chosen.action, Action.TAG, key=_WEAKEST_FIRST.index)
     if draft.softened or draft.confidence is Confidence.POSSIBLE:
-        return Severity.NOTICE, min(chosen.action, Action.TAG, key=_WEAKEST_FIRST.index)
-    return chosen.severity or rule.severity, chosen.action
+        return Severity.NOTICE, mild
+    authentication = context.message.transaction.authentication
+    unchecked = authentication is not None and authentication.undecided
+    return chosen.severity or rule.severity, mild if unchecked else chosen.action
 
 
 def _author(author: Identity, role: str) -> Involved:

@@ -14,7 +14,11 @@ from datetime import date
 from gateway.config import Administrators, Policy
 from gateway.directory.model import Group
 from gateway.directory.snapshot import Directory
-from gateway.policy.capacity import active_people, is_active, is_administrator, is_staff
+from gateway.policy.audience import people_on_list
+from gateway.policy.capacity import active_people, classes_taught, is_active, is_administrator, is_staff
+
+# A group of one cannot be addressed "whole": who writes to its member writes to that person.
+SMALLEST = 2
 
 
 def counted_members(directory: Directory, group: Group, author_id: str, day: date) -> frozenset[str]:
@@ -67,6 +71,22 @@ def reach(
     return Reach(group, members, frozenset(m for m in members if people[m].addresses), reached)
 
 
+def writes_as_teacher(
+    directory: Directory, group: Group, recipients: AbstractSet[str], author_id: str, day: date
+) -> bool:
+    """Whether the leader of a group writes as a teacher: to a whole class, or to pupils outside the group too."""
+    team = directory.members_of(group.id)
+    for taught in classes_taught(directory, author_id, day):
+        if taught.id == group.id:
+            continue
+        if any(pupil in recipients for pupil in directory.members_of(taught.id) - team):
+            return True
+        found = reach(directory, taught, recipients, author_id, day)
+        if found is not None and found.whole and len(found.reached) >= SMALLEST:
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Oversight:
     """The administrators appropriate for one group."""
@@ -117,6 +137,19 @@ def oversight(directory: Directory, group: Group, settings: Policy, day: date) -
         found |= directory.principals_of(group.school)
     staff = (who for who in active_people(directory, found, day) if is_staff(directory.people[who], day))
     return Oversight(frozenset(staff), every)
+
+
+def attending(
+    directory: Directory, group: Group, participants: AbstractSet[str], settings: Policy, day: date
+) -> frozenset[str]:
+    """A group's administrators who are in it or among the participants; nobody where they are too few.
+
+    In a group are all to whom its list address would lead: whom the group names as its administrator is in it,
+    and so is a fallback whom the roster lists as a leader or member.
+    """
+    needed = oversight(directory, group, settings, day)
+    present = needed.present(directory, people_on_list(directory, group) | participants, day)
+    return present if needed.satisfied_by(present) else frozenset()
 
 
 _FALLBACK = Administrators.model_validate({})

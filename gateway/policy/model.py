@@ -162,6 +162,7 @@ class Verdict:
     rules_version: str
     directory_version: str
     not_judged: str | None  # "null sender", "auto-submitted", "outside list"
+    by_staff: bool = False  # whether an author is taken for somebody on the staff
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -173,6 +174,7 @@ class Verdict:
             "rules_version": self.rules_version,
             "directory_version": self.directory_version,
             "not_judged": self.not_judged,
+            "by_staff": self.by_staff,
         }
 
     @classmethod
@@ -187,4 +189,5 @@ class Verdict:
             rules_version=data["rules_version"],
             directory_version=data["directory_version"],
             not_judged=data["not_judged"],
+            by_staff=data.get("by_staff", False),
         )

@@ -23,11 +23,8 @@ from gateway.directory.model import Group
 from gateway.policy.audience import Recipient
 from gateway.policy.capacity import classes_taught, groups_led
 from gateway.policy.context import Context
-from gateway.policy.groups import Oversight, Reach, oversight, reach
+from gateway.policy.groups import Oversight, Reach, oversight, reach, writes_as_teacher
 from gateway.policy.wording import by_name
-
-# A class of one cannot be addressed "whole": policy.md judges a lone pupil by a sentence of its own.
-_SMALLEST_CLASS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +67,15 @@ def selection(context: Context) -> Selection | None:
         return None
     covered = frozenset[str]().union(*(found.reached for found in reached if found.whole))
     covered |= directory.children_of(author_id)
-    pupils = _pupils(context)
-    if pupils is None:
-        return None
     parts = []
     for found in partial:
         left = found.reached - covered - _covered_by_lists(context, found.group)
-        if left and not _writes_as_teacher(context, found.group, pupils):
+        if left and not writes_as_teacher(directory, found.group, recipients, author_id, day):
             parts.append(_part(context, found, left))
-    return _selection(context, parts, pupils) if parts else None
+    return _selection(context, parts) if parts else None
 
 
-def _selection(context: Context, parts: list[Part], pupils: frozenset[str]) -> Selection:
+def _selection(context: Context, parts: list[Part]) -> Selection:
     everybody = context.message.audience
     left = frozenset[str]().union(*(part.singled_out for part in parts))
     ordered = by_name(everybody.people[key] for key in left)
@@ -89,7 +83,7 @@ def _selection(context: Context, parts: list[Part], pupils: frozenset[str]) -> S
         parts=tuple(sorted(parts, key=lambda part: (part.group.name.casefold(), part.group.id))),
         members=tuple(everybody.recipient(person.id) for person in ordered),
         copied=frozenset[str]().union(*(part.singled_out for part in parts if part.copied)),
-        pupils=left & pupils,
+        pupils=left & _pupils(context),
     )
 
 
@@ -109,22 +103,7 @@ def _covered_by_lists(context: Context, group: Group) -> frozenset[str]:
     return frozenset[str]().union(*(members for members in lists if not members <= team))
 
 
-# --- teacher and coach in one -------------------------------------------------------------------------
-
-
-def _pupils(context: Context) -> frozenset[str] | None:
-    """Everybody the author teaches; None where the message goes to one of the classes whole."""
-    author_id, directory, day = context.author.person.id, context.directory, context.day
-    recipients = context.message.audience.ids
-    taught = classes_taught(directory, author_id, day)
-    for group in taught:
-        found = reach(directory, group, recipients, author_id, day)
-        if found is not None and found.whole and len(found.reached) >= _SMALLEST_CLASS:
-            return None
-    return frozenset[str]().union(*(directory.members_of(group.id) for group in taught))
-
-
-def _writes_as_teacher(context: Context, group: Group, pupils: frozenset[str]) -> bool:
-    """Whether a pupil who is not in the group is among the recipients."""
-    recipients = context.message.audience.ids
-    return any(pupil in recipients for pupil in pupils - context.directory.members_of(group.id))
+def _pupils(context: Context) -> frozenset[str]:
+    """Everybody the author teaches."""
+    taught = classes_taught(context.directory, context.author.person.id, context.day)
+    return frozenset[str]().union(*(context.directory.members_of(group.id) for group in taught))

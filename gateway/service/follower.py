@@ -18,10 +18,8 @@ from gateway.config import Config
 from gateway.indexer.follower import Follower
 from gateway.indexer.process import run
 from gateway.indexer.whole import Note
-from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
-from gateway.message.reading import read_message
-from gateway.policy.model import Transaction
+from gateway.policy.replay import transaction_of
 from gateway.service.appending import open_archive
 from gateway.service.channel import Parent
 from gateway.service.judge import Judge
@@ -56,20 +54,7 @@ class JudgeAgain:
         self, envelopes: Sequence[Envelope], raw: bytes, thread: frozenset[str] = frozenset()
     ) -> Mapping[str, Any]:
         self._judge.refresh()
-        reading, first = read_message(raw), envelopes[0]
-        recipients = dict.fromkeys(one.address for envelope in envelopes for one in envelope.recipients)
-        verdict = self._judge(
-            Transaction(
-                reading=reading,
-                mail_from=first.mail_from,
-                recipients=tuple(recipients),
-                received=first.received,
-                content_id=content_id(reading, raw),
-                thread=thread,
-                raw=raw,
-            )
-        )
-        return verdict.to_json()
+        return self._judge(transaction_of(envelopes, raw, thread)).to_json()
 
 
 def new_follower(config: Config, metrics: Metrics, note: Note | None = None) -> Follower:

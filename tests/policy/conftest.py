@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,16 +13,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.config import District, Policy
-from gateway.directory.model import AddressKind, Group, GroupKind, Person, PersonAddress, Role
+from gateway.directory.model import AddressKind, Group, GroupKind, Person, PersonAddress, Role, SignedForm
 from gateway.directory.snapshot import Directory
 from gateway.message.addresses import Mailbox
 from gateway.message.canonical import canonical_address
 from gateway.message.reading import Reading
 from gateway.policy.engine import Engine
 from gateway.policy.model import Transaction, Verdict
+from gateway.policy.rules.table import RULES
 
 DOMAIN = "harbor.example"
 NOON = datetime(2026, 10, 14, 12, 0, tzinfo=ZoneInfo("America/New_York"))
+LONG_AGO = date(2020, 9, 1)
 
 BLANK = Reading(
     message_id="1@test.example",
@@ -77,6 +79,12 @@ def make_person(name: str, facts: Mapping[str, Any]) -> Person:
     )
 
 
+def forms_of(facts: Mapping[str, Any]) -> tuple[SignedForm, ...]:
+    """The digital use form of a person of district.toml: long since signed, unless `form` says otherwise."""
+    signed_on = facts.get("form", LONG_AGO)
+    return (SignedForm("digital use", signed_on),) if signed_on else ()
+
+
 def make_group(name: str, facts: Mapping[str, Any]) -> Group:
     """A group of district.toml; the name is the id as well."""
     first, last = facts.get("season", (None, None))
@@ -108,7 +116,19 @@ def make_directory(facts: Mapping[str, Any]) -> Directory:
         groups={name: make_group(name, group) for name, group in facts.get("groups", {}).items()},
         domains=tuple(facts["domains"]),
         guardians={child: frozenset(names) for child, names in facts.get("guardians", {}).items()},
+        forms={name: forms for name, who in facts["people"].items() if (forms := forms_of(who))},
+        forms_loaded=facts.get("forms_loaded", False),
     )
+
+
+def with_forms(directory: Directory, rows: Sequence[Mapping[str, Any]]) -> Directory:
+    """The same directory with further signed forms: `{ user, form, signed_on }` each."""
+    if not rows:
+        return directory
+    forms = dict(directory.forms)
+    for row in rows:
+        forms[row["user"]] = (*forms.get(row["user"], ()), SignedForm(row["form"], row["signed_on"]))
+    return replace(directory, forms=forms)
 
 
 @dataclass(frozen=True)
@@ -172,11 +192,31 @@ class Harbor:
         """An engine with the district's settings, some of them replaced."""
         return Engine(Policy.model_validate({**SETTINGS, **settings}), self.district)
 
+    def engine_of(self, family: str, settings: Mapping[str, Any]) -> Engine:
+        """An engine with one family of rules, each turned on unless the settings say otherwise."""
+        rules = [rule for rule in RULES if rule.id.startswith(family)]
+        given = settings.get("rules", {})
+        chosen = {rule.id: {"enabled": True, **given.get(rule.id, {})} for rule in rules}
+        policy = Policy.model_validate({**SETTINGS, **settings, "rules": chosen})
+        return Engine(policy, self.district, rules=rules)
+
     def judge(
-        self, author: str | Iterable[str], to: Iterable[str] = (), settings: Any = None, **rest: Any
+        self,
+        author: str | Iterable[str],
+        to: Iterable[str] = (),
+        settings: Any = None,
+        signed: Sequence[Mapping[str, Any]] = (),
+        only: str = "",
+        **rest: Any,
     ) -> Verdict:
-        """The verdict on one message."""
-        return self.engine(**(settings or {})).judge(self.transaction(author, to, **rest), self.directory)
+        """The verdict on one message.
+
+        `signed` are rows of forms.csv beside the district's own. `only` is a family of rules, such as
+        "safesport/", that judges by itself, turned on.
+        """
+        transaction = self.transaction(author, to, **rest)
+        engine = self.engine_of(only, settings or {}) if only else self.engine(**(settings or {}))
+        return engine.judge(transaction, with_forms(self.directory, signed))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Settings that name rules, people or groups which are not there."""
+"""Settings that name rules, people or groups which are not there; groups that have no administrator in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Policy
-from gateway.policy.check import problems
+from gateway.policy.check import gaps, problems
 
 TODAY = date(2026, 10, 14)
 RULE = "coach/one-to-one"
@@ -59,3 +59,70 @@ def test_a_student_or_a_leaver_is_no_administrator(harbor: Any, name: str) -> No
     assert problem == (
         f"policy.fallback_administrators.club.people: '{name}' is not on the staff; expected an administrator"
     )
+
+
+# --- what the roster lacks -------------------------------------------------------------------------------
+
+# Varsity Soccer, Spring Track, Swimming, Golf, Debate and Drama name an administrator who is there; the principal is
+# in Arts and leads a council; Biology, Music and other classes without a list act as no group.
+WITHOUT = {
+    *("JV Soccer", "Soccer Captains", "Sailing", "Chess Club", "Student Council", "Ski Team", "Bell Ringers"),
+    "Choir",
+    *(
+        "Robotics",
+        "Robotics Build",
+        "Robotics Code",
+        "Band Boosters",
+        "Empty Club",
+        "Algebra",
+        "Faculty Senate",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "without"),
+    [
+        ({"fallback_administrators": {"team": {"people": ["Pat Kim"]}}}, WITHOUT),
+        ({}, WITHOUT),
+        ({"fallback_administrators": {"team": {"people": ["Tom Kelly"]}}}, WITHOUT - {"JV Soccer"}),
+        (
+            {"require_administrators": "all", "fallback_administrators": {"team": {"people": ["Tom Kelly"]}}},
+            WITHOUT,
+        ),
+        (
+            {"fallback_administrators": {"club": {"people": ["Amos Bell"], "principals": False}}},
+            (WITHOUT | {"Arts"}) - {"Robotics", "Robotics Code", "Empty Club"},
+        ),
+    ],
+)
+def test_every_group_without_its_administrator_is_reported(
+    harbor: Any, settings: Any, without: set[str]
+) -> None:
+    """Whether or not mail was sent, and in season or not."""
+    found = gaps(Policy.model_validate(settings), harbor.directory, TODAY)
+    assert {line.group for line in found if line.code == "group-without-administrator"} == without
+
+
+def test_the_report_and_the_rule_agree(harbor: Any) -> None:
+    """A message to the list of a group is a finding where the report has the group, if it has members in season."""
+    settings = {"fallback_administrators": {"team": {"people": ["Pat Kim"]}}}
+    reported = {
+        line.group
+        for line in gaps(Policy.model_validate(settings), harbor.directory, TODAY)
+        if line.code == "group-without-administrator"
+    }
+    lists = {group.id for group in harbor.directory.groups.values() if group.address}
+    judged = {
+        group
+        for name in lists
+        for finding in harbor.judge("Maria Lopez", [f"list of {name}"], settings).findings
+        if finding.rule == "group/no-administrator"
+        for group in finding.groups
+    }
+    nobody_to_write_to = {"Empty Club", "Faculty Senate", "Ski Team"}
+    assert judged == (reported & lists) - nobody_to_write_to
+
+
+def test_the_report_names_no_address(harbor: Any) -> None:
+    assert not any("@" in line.text for line in gaps(Policy(), harbor.directory, TODAY))

@@ -16,12 +16,17 @@ from gateway.policy.model import Confidence
 from gateway.policy.rules.table import RULES
 
 AT_HOME = ("Tom Kelly at home", ["Cara Dunn"])  # off-channel/student and coach/one-to-one
+NAMES = {
+    "student": "off-channel/student",
+    "guardian": "off-channel/guardian",
+    "one_to_one": "coach/one-to-one",
+    "privacy_copy": "coach/privacy-copy",
+}
 
 
 def actions(**by_rule: str) -> dict[str, Any]:
     """Settings with an action for some rules: `student="tag"`."""
-    ids = {rule.id.rpartition("/")[2].replace("-", "_"): rule.id for rule in RULES}
-    return {"rules": {ids[name]: {"action": action} for name, action in by_rule.items()}}
+    return {"rules": {NAMES[name]: {"action": action} for name, action in by_rule.items()}}
 
 
 # --- actions ---------------------------------------------------------------------------------------------
@@ -82,7 +87,8 @@ def test_an_emergency_is_never_refused(harbor: Any) -> None:
 
 def test_what_is_only_possible_is_never_refused(harbor: Any) -> None:
     verdict = harbor.judge("Maria Lopez at home", ["Lou Berg"], actions(guardian="reject"))
-    assert [finding.confidence for finding in verdict.findings] == [Confidence.POSSIBLE]
+    unsure = [finding for finding in verdict.findings if finding.rule == "off-channel/guardian"]
+    assert [finding.confidence for finding in unsure] == [Confidence.POSSIBLE]
     assert verdict.action is Action.TAG
 
 
@@ -168,9 +174,16 @@ def test_ids_differ_by_rule_message_and_author(harbor: Any) -> None:
     findings = [
         *harbor.judge(*AT_HOME).findings,
         *harbor.judge(*AT_HOME, content_id="another").findings,
-        *harbor.judge("Maria Lopez at home", ["Cara Dunn"]).findings,
+        *harbor.judge("Maria Lopez at home", ["Cara Dunn"]).findings,  # off-channel and student/one-to-one
     ]
-    assert len({finding.id for finding in findings}) == len(findings) == 5
+    assert len({finding.id for finding in findings}) == len(findings) == 6
+
+
+def test_two_authors_make_one_finding_about_a_group(harbor: Any) -> None:
+    findings = harbor.judge(["Tom Kelly", "Maria Lopez"], ["list of JV Soccer"]).findings
+    assert [(finding.rule, finding.author.name) for finding in findings] == [
+        ("group/no-administrator", "Tom Kelly")
+    ]
 
 
 def test_a_verdict_names_its_versions(harbor: Any) -> None:

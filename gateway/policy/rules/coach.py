@@ -3,8 +3,8 @@
 `selection` finds out who was singled out; the rules here differ in one question each. *Exactly one member*
 and *two or more* count the members singled out over all groups of the author: a message that two students
 read, one from each of two teams, is not one-to-one. *Member*: see `groups.counted_members`; leaders, staff
-and the author are none. The count is taken before asking for administrators, so that copying one more of them
-never changes one violation into another.
+and the author are none. The count is taken before asking for administrators and exemptions, so that one more
+of them never changes one violation into another.
 
 The account does not matter: a coach may write from a school account, or from an outside one that
 identification knows.
@@ -40,13 +40,13 @@ _REMEDY = (
 
 def _one_to_one(context: Context) -> Iterable[Draft]:
     found, members = _singled_out(context)
-    if found is not None and len(members) == 1:
+    if found is not None and len(found.members) == 1:
         yield from _uncopied(context, found, members)
 
 
 def _partial_team(context: Context) -> Iterable[Draft]:
     found, members = _singled_out(context)
-    if found is not None and len(members) > 1:
+    if found is not None and len(found.members) > 1:
         yield from _uncopied(context, found, members)
 
 

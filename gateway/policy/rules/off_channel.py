@@ -1,4 +1,4 @@
-"""Staff who write to students or guardians from an outside account.
+"""Staff who write to students, guardians or colleagues from an outside account.
 
 An author is judged here when a step of the identification ladder takes them for a staff member *and* the
 account is an outside one. A school account, or a registered alias of it, is never off-channel, wherever it is
@@ -8,6 +8,9 @@ Capacity: a staff member who is a guardian too writes as a parent to their own c
 children's other guardians (with or without the staff who teach or coach them). Such recipients do not count;
 what else a message reaches still does, so a note to one's own child and another student is about the other
 student.
+
+Mail among colleagues has to come from a school account only where it is school business, and what a message
+says is not read: that finding is an advisory, and no surer than `likely`.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from dataclasses import dataclass
 
 from gateway.config import Severity
 from gateway.directory.model import Person
-from gateway.policy.audience import Recipient
+from gateway.policy.audience import Recipient, Way
 from gateway.policy.capacity import (
     SCHOOL_KINDS,
     enrolled_children,
     family,
+    has_school_account,
     is_guardian,
     is_staff,
     is_student,
@@ -49,6 +53,10 @@ SENTENCE = (
 _REMEDY = (
     "District policy asks staff to write to students and their families from a school-issued account; "
     "please send this message again from yours."
+)
+_STAFF_REMEDY = (
+    "District policy asks staff to use a school-issued account with other staff when conducting school business; "
+    "please send such a message again from yours."
 )
 
 
@@ -78,6 +86,11 @@ _COLLEAGUE = _Doubt(
     Confidence.POSSIBLE,
     "{} is a colleague, and was most likely written to as one",
     "{} are colleagues, and were most likely written to as such",
+)
+_BUSINESS = _Doubt(
+    Confidence.LIKELY,
+    "what the message says is not read, and {} may have been written to about something private",
+    "what the message says is not read, and {} may have been written to about something private",
 )
 
 
@@ -162,10 +175,22 @@ def _colleague(context: Context, person: Person) -> _Doubt:
 
 
 def _at_school_account_only(context: Context, person: Person) -> bool:
-    return all(
+    return all(reaches_school(context, person, way) for way in context.message.audience.ways[person.id])
+
+
+def reaches_school(context: Context, person: Person, way: Way) -> bool:
+    """Whether a message reaches somebody at the district in this way: a school account, or a group's list."""
+    return (
         way.group is not None
-        or context.directory.is_district(way.address)
         or any(owner.person.id == person.id and owner.address.kind in SCHOOL_KINDS for owner in way.owners)
+        or context.directory.is_district(way.address)
+    )
+
+
+def at_school_account(context: Context, person: Person) -> bool:
+    """Whether a message reaches somebody's school account, wherever else it does; a list leads to it."""
+    return any(
+        has_school_account(person) if way.group is not None else reaches_school(context, person, way)
         for way in context.message.audience.ways[person.id]
     )
 
@@ -189,7 +214,28 @@ def _called_guardians(context: Context, guardians: list[Person]) -> str:
     return people_called(guardians, "parent or guardian", "parents or guardians")
 
 
-# --- both ----------------------------------------------------------------------------------------------
+# --- off-channel/staff -------------------------------------------------------------------------------
+
+
+def _colleagues(context: Context) -> Iterable[Draft]:
+    if not _off_channel(context):
+        return
+    day, own = context.day, context.fact(_own_family)
+    colleagues = by_name(
+        person
+        for person in context.others
+        if is_staff(person, day)
+        and at_school_account(context, person)
+        and not (own and _as_parent(context, person, own))
+        and not context.exempts(person)
+    )
+    if colleagues:
+        whom = people_called(colleagues, "colleague", "colleagues")
+        concerns: _Concerns = dict.fromkeys((person.id for person in colleagues), _BUSINESS)
+        yield _draft(context, colleagues, concerns, whom, "staff")
+
+
+# --- all -----------------------------------------------------------------------------------------------
 
 
 def _draft(context: Context, people: list[Person], concerns: _Concerns, whom: str, role: str) -> Draft:
@@ -216,7 +262,7 @@ def _draft(context: Context, people: list[Person], concerns: _Concerns, whom: st
             f"{name}, who works for the district, wrote to {whom} from a personal account "
             "and not from a school-issued one.",
             quoted(SENTENCE),
-            _expected(author.person, name),
+            _expected(author.person, name, "School business" if role == "staff" else "The message"),
             _beyond_family(context, name),
             how_sure(confidence, reasons, context.genuine),
         ),
@@ -230,9 +276,9 @@ def _involved(context: Context, recipient: Recipient, role: str) -> Involved:
     return Involved(person.id, display_name(person), role, recipient.ways[0].address, why)
 
 
-def _expected(author: Person, name: str) -> str:
-    if any(address.kind in SCHOOL_KINDS for address in author.addresses):
-        return f"The message should have come from {possessive(name)} school-issued account."
+def _expected(author: Person, name: str, what: str) -> str:
+    if has_school_account(author):
+        return f"{what} should have come from {possessive(name)} school-issued account."
     return (
         f"The directory has no school-issued account for {name}; one is needed before such messages can be "
         "sent as the policy asks."
@@ -251,3 +297,4 @@ def _beyond_family(context: Context, name: str) -> str:
 
 STUDENT = Rule("off-channel/student", SENTENCE, Severity.VIOLATION, _REMEDY, _students)
 GUARDIAN = Rule("off-channel/guardian", SENTENCE, Severity.VIOLATION, _REMEDY, _guardians)
+STAFF = Rule("off-channel/staff", SENTENCE, Severity.ADVISORY, _STAFF_REMEDY, _colleagues)
