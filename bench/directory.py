@@ -29,15 +29,15 @@ FAMILY = (
     *("Klein", "Lopez", "Moore", "Nguyen", "Ortiz", "Price", "Reed", "Silva"),
 )
 
-# The cast of the messages: staff 0 teaches student 0, which the rules look at and let be; staff 1 coaches team 0 and
-# writes to one member, which is a finding on every message: one in ten, far more than in life.
+# The cast of the messages: staff 0 writes to student 0 with a colleague, which the rules look at and let be; staff 1
+# coaches team 0 and writes to one member, which is a finding on every message: one in ten.
 LETTERS = (
     Letter(
         "lesson",
         f"staff0@{DOMAIN}",
         f"student0@{DOMAIN}",
         f"The Teacher <staff0@{DOMAIN}>",
-        f"A Pupil <student0@{DOMAIN}>",
+        f"A Pupil <student0@{DOMAIN}>, A Colleague <staff2@{DOMAIN}>",
         0.9,
     ),
     Letter(

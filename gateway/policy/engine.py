@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from gateway.config import Action, District, Policy, RuleSettings, Severity, in_
 from gateway.directory.model import Role
 from gateway.directory.snapshot import Directory
 from gateway.policy.capacity import is_guardian, is_staff
-from gateway.policy.context import Context, Draft, Message, Rule
+from gateway.policy.context import Context, Draft, Message, Rule, Standing
 from gateway.policy.exemptions import NOBODY, exempt_on
 from gateway.policy.identify import Identity
 from gateway.policy.model import Confidence, Finding, Involved, Transaction, Verdict, finding_id
@@ -88,14 +88,17 @@ class Engine:
             for author in message.authors
             if author.person.id in staff or self._judges(author, directory, day)
         ]
-        if not writers:
-            return self._verdict(directory)
+        if not writers or not any(message.audience.ids - {writer.person.id} for writer in writers):
+            return self._verdict(
+                directory, by_staff=bool(staff)
+            )  # no rule is about people the directory does not know
         errors: dict[str, None] = {}
-        contexts = [Context(message, writer) for writer in writers]
+        asked = _by_standing([Context(message, writer) for writer in writers], staff)
         found = [
             self._finding(rule, chosen, context, draft)
             for rule, chosen in self._rules
-            for context, draft in self._drafts(rule, chosen, _asked(rule, contexts, staff), errors)
+            for context in asked.get((rule.about, rule.guardians_too), ())
+            for draft in self._drafts(rule, chosen, context, errors)
         ]
         # Two authors of one message make one finding of a rule that names a group or a person once a day.
         found = list({finding.id: finding for finding in reversed(found)}.values())[::-1]
@@ -124,19 +127,17 @@ class Engine:
         return None
 
     def _drafts(
-        self, rule: Rule, chosen: RuleSettings, contexts: Iterable[Context], errors: dict[str, None]
-    ) -> Iterator[tuple[Context, Draft]]:
-        """What one rule says about each author; a failure is noted and ends that author's turn only."""
-        for context in contexts:
-            try:
-                if chosen.exemptions:
-                    context = _exempting(context, chosen)
-                drafts = tuple(rule.judge(context))
-            except Exception as error:
-                errors[rule.id] = None
-                self._tell(rule.id, error)
-                continue
-            yield from ((context, draft) for draft in drafts)
+        self, rule: Rule, chosen: RuleSettings, context: Context, errors: dict[str, None]
+    ) -> Sequence[Draft]:
+        """What one rule says about one author; a failure is noted."""
+        try:
+            if chosen.exemptions:
+                context = _exempting(context, chosen)
+            return tuple(rule.judge(context))
+        except Exception as error:
+            errors[rule.id] = None
+            self._tell(rule.id, error)
+            return ()
 
     def _tell(self, rule: str, error: Exception) -> None:
         with suppress(Exception):
@@ -196,13 +197,16 @@ class Engine:
         return f"{remedy} ({refusing})"
 
 
-def _asked(rule: Rule, contexts: Iterable[Context], staff: Collection[str]) -> list[Context]:
-    """The authors whom a rule judges: those of its standing, and none but staff unless it says so."""
-    return [
-        one
-        for one in contexts
-        if one.standing is rule.about and (rule.guardians_too or one.author.person.id in staff)
-    ]
+def _by_standing(
+    contexts: Iterable[Context], staff: Collection[str]
+) -> dict[tuple[Standing, bool], list[Context]]:
+    """The authors whom rules judge, by their standing, and by whether a rule judges guardians too."""
+    found: dict[tuple[Standing, bool], list[Context]] = {}
+    for context in contexts:
+        found.setdefault((context.standing, True), []).append(context)
+        if context.author.person.id in staff:
+            found.setdefault((context.standing, False), []).append(context)
+    return found
 
 
 def _is_enabled(rule: Rule, chosen: RuleSettings, settings: Policy) -> bool:

@@ -427,7 +427,7 @@ def _quoted(case: _Case, people: list[Person], found: Fit) -> Identity | None:
     if len(people) != 1:
         return None
     (person,) = people
-    doubt = _has_namesake(case, person, found)
+    doubt = found is Fit.TITLED or _has_namesake(case, person, found)
     name = display_name(person)
     why = f"it quotes a message with {possessive(name)} school account, and the sender's name fits {name}"
     return case.identity(person, Confidence.POSSIBLE if doubt else Confidence.LIKELY, Step.QUOTED, why)
@@ -436,7 +436,8 @@ def _quoted(case: _Case, people: list[Person], found: Fit) -> Identity | None:
 def _context(case: _Case, people: list[Person], found: Fit) -> Identity | None:
     """Step 3: a recipient is a student, or a guardian of one, whom exactly one of them teaches or leads.
 
-    A student of the same surname is no context: such a letter most likely comes from the student's family.
+    A student of the same surname is no context: such a letter most likely comes from the student's family. A title
+    and a surname ("Mrs. Lopez") fit a husband and a mother-in-law as well: `possible`.
     """
     students = _students_reached(case)
     leading = []
@@ -450,7 +451,7 @@ def _context(case: _Case, people: list[Person], found: Fit) -> Identity | None:
     if len(leading) != 1:
         return None
     (person,) = leading
-    doubt = case.sender.is_weak(found) or _has_namesake(case, person, found)
+    doubt = case.sender.is_weak(found) or found is Fit.TITLED or _has_namesake(case, person, found)
     name = display_name(person)
     why = f"the sender's name fits {name}, who teaches or leads a student it is addressed to"
     if doubt:

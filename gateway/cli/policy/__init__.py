@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli.policy import replay, sample, test
+from gateway.cli.policy import measure, replay, sample, test
 
 app = typer.Typer(help="The rules: what they would find today, and mail to check them by.")
 app.command()(test.test)
 app.command()(replay.replay)
 app.command()(sample.sample)
+app.command()(measure.measure)

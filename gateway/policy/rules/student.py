@@ -48,7 +48,7 @@ class _Company:
     students: frozenset[str]
     staff: frozenset[str]
     guardians: frozenset[str]
-    strangers: bool  # somebody of whom the directory does not know what they are to the district
+    unplaced: bool  # somebody of whom the directory does not know what they are to the district
 
 
 def _company(context: Context) -> _Company:
@@ -60,7 +60,7 @@ def _company(context: Context) -> _Company:
     staff = frozenset(key for key, person in people.items() if is_staff(person, day))
     guardians = frozenset(key for key in people if is_guardian(directory, key, day))
     unplaced = people.keys() - students - staff - guardians
-    return _Company(students, staff, guardians, bool(unplaced) or _has_strangers(context))
+    return _Company(students, staff, guardians, bool(unplaced))
 
 
 def _has_strangers(context: Context) -> bool:
@@ -89,17 +89,22 @@ def _one_to_one(context: Context) -> Iterable[Draft]:
     if company.students != {student.id} or company.staff or company.guardians:
         return
     if not context.exempts(student) and not _is_for_coach_rules(context, student.id):
-        yield _alone(context, student, company.strangers)
+        yield _alone(context, student, company.unplaced or _has_strangers(context))
 
 
 def _lone_student(context: Context) -> Person | None:
-    """The only student whom the message reaches; found before anything else, because most mail has none."""
-    found = None
+    """The only student whom the message reaches, where it reaches no other member of staff.
+
+    Found before anything else, because most mail has none.
+    """
+    found, day = None, context.day
     for person in context.others:
-        if is_student(person, context.day):
+        if is_student(person, day):
             if found is not None:
                 return None
             found = person
+        elif is_staff(person, day):
+            return None
     return found
 
 
