@@ -79,7 +79,7 @@ messages = Table(
     Column("client_address", Text, nullable=False),
     Column("mail_from", Text, nullable=False),
     Column("message_id", Text, index=True),  # the header's, without brackets
-    Column("content_id", Text, index=True),  # equal in all transactions of one message
+    Column("content_id", Text),  # equal in all transactions of one message
     Column("subject", Text, nullable=False),
     Column("subject_words", Text, nullable=False),
     Column("date", Moment),
@@ -106,6 +106,7 @@ messages = Table(
     Column("outcome_at", Moment),
     Column("attempts", Integer, nullable=False),
     Index(None, "outcome", "seq"),
+    Index(None, "content_id", "received"),
 )
 
 participants = Table(

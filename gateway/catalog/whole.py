@@ -11,7 +11,6 @@ finding (its status) stays.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from typing import cast
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from gateway.catalog.rows import Batch, FindingRow, Judged, Part
+from gateway.catalog.rows import Batch, FindingRow, Judged, MessageRow, Part
 from gateway.catalog.schema import finding_messages, findings, messages, participants, whole_judgement
 
 SUPERSEDED = "superseded"
@@ -44,21 +43,17 @@ def await_judgement(connection: Connection, batch: Batch, window: timedelta, sin
     Transactions belong together within `window`. Messages received before `since` have been judged or never will
     be: a rebuild of old mail must not judge it by today's roster.
     """
-    wanted: dict[str, tuple[int, datetime]] = {}
-    recent = {row["seq"]: row for row in batch.messages if row["content_id"] and row["received"] >= since}
-    ids = {cast(str, row["content_id"]) for row in recent.values()}
-    times: defaultdict[str, list[datetime]] = defaultdict(list)
-    for chunk in _chunks(sorted(ids)):
-        chosen = select(messages.c.content_id, messages.c.received).where(messages.c.content_id.in_(chunk))
-        for content_id, received in connection.execute(chosen):
-            times[content_id].append(received)
+    recent = [row for row in batch.messages if row["content_id"] and row["received"] >= since]
+    if not recent:
+        return
     known = _known(connection, {each for row in batch.answers for each in row["message_ids"]})
-    answers = {row["seq"] for row in batch.answers if not known.isdisjoint(row["message_ids"])}
-    for seq, row in recent.items():
-        content_id, received = cast(str, row["content_id"]), row["received"]
-        together = sum(abs(other - received) <= window for other in times[content_id])
-        if together > 1 or seq in answers:
-            wanted[content_id] = (seq, received + _LATER)
+    wanted_for = _in_several(connection, recent, window)
+    wanted_for |= {row["content_id"] for row in batch.answers if not known.isdisjoint(row["message_ids"])}
+    wanted = {
+        content_id: (row["seq"], row["received"] + _LATER)
+        for row in recent
+        if (content_id := cast(str, row["content_id"])) in wanted_for
+    }
     if wanted:
         for chunk in _chunks(sorted(wanted)):
             connection.execute(delete(whole_judgement).where(whole_judgement.c.content_id.in_(chunk)))
@@ -66,6 +61,26 @@ def await_judgement(connection: Connection, batch: Batch, window: timedelta, sin
             insert(whole_judgement),
             [{"content_id": key, "seq": seq, "due": due} for key, (seq, due) in wanted.items()],
         )
+
+
+def _in_several(connection: Connection, rows: Sequence[MessageRow], window: timedelta) -> set[str]:
+    """The content ids that more than one transaction within about `window` of some has.
+
+    Counted by the database: a mail loop, or an attack, makes thousands of one message.
+    """
+    first = min(row["received"] for row in rows) - window
+    last = max(row["received"] for row in rows) + window
+    found: set[str] = set()
+    for chunk in _chunks(sorted({cast(str, row["content_id"]) for row in rows})):
+        table = messages.c
+        chosen = (
+            select(table.content_id)
+            .where(table.content_id.in_(chunk), table.received.between(first, last))
+            .group_by(table.content_id)
+            .having(func.count() > 1)
+        )
+        found.update(connection.scalars(chosen))
+    return found
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Waiting]:
@@ -79,14 +94,20 @@ def parts(connection: Connection, waiting: Waiting, window: timedelta) -> list[P
     """The transactions of a message, oldest first: those within `window` of the last one seen."""
     table = messages.c
     last = connection.scalar(select(table.received).where(table.seq == waiting.seq))
+    if last is None:
+        return []
     chosen = (
         select(table.seq, table.id, table.received)
-        .where(table.content_id == waiting.content_id, table.seq <= waiting.seq)
-        .order_by(table.seq.desc())
+        .where(
+            table.content_id == waiting.content_id,
+            table.received >= last - window,
+            table.seq <= waiting.seq,
+        )
+        .order_by(table.received.desc(), table.seq.desc())
         .limit(_MOST_PARTS)
     )
     found = [Part(seq, id, received) for seq, id, received in connection.execute(chosen)]
-    return [part for part in reversed(found) if last is not None and last - part.received <= window]
+    return sorted(found, key=lambda part: part.seq)
 
 
 def thread(connection: Connection, message_ids: Iterable[str], before: int) -> frozenset[str]:
