@@ -21,7 +21,7 @@ from gateway.message.authentication import Authentication
 from gateway.policy.audience import Audience, audience
 from gateway.policy.declaration import Declaration, declaration
 from gateway.policy.exemptions import NOBODY, Exempt
-from gateway.policy.identify import Identity, Step, authors
+from gateway.policy.identify import Account, Identity, Step, authors
 from gateway.policy.model import Confidence, Involved, Transaction
 
 T = TypeVar("T")
@@ -99,11 +99,6 @@ class Context:
         return self.message.day
 
     @property
-    def standing(self) -> Standing:
-        """How the author stands before the rules."""
-        return standing(self.author, self.message.transaction.authentication)
-
-    @property
     def genuine(self) -> str:
         """A sentence on whether the author's domain vouches for the message."""
         authentication = self.message.transaction.authentication
@@ -160,6 +155,8 @@ class Rule:
     version: int = 1  # raised whenever the same mail may be judged differently
     enabled: bool = True  # where the settings do not say
     about: Standing = Standing.KNOWN  # which authors it judges; no other rule sees them
+    account: Account | None = None  # it judges authors at this kind of account only
+    leaders: bool = False  # it judges only who leads a team, club or organization, in season or not
     guardians_too: bool = False  # judges what guardians write as well, where all others judge staff only
 
 

@@ -16,15 +16,18 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import date
+from itertools import product
+from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from gateway.config import Action, District, Policy, RuleSettings, Severity, in_domain
 from gateway.directory.model import Role
 from gateway.directory.snapshot import Directory
 from gateway.policy.capacity import is_guardian, is_staff
-from gateway.policy.context import Context, Draft, Message, Rule, Standing
+from gateway.policy.context import Context, Draft, Message, Rule, Standing, standing
 from gateway.policy.exemptions import NOBODY, exempt_on
-from gateway.policy.identify import Identity
+from gateway.policy.identify import Account, Identity
 from gateway.policy.model import Confidence, Finding, Involved, Transaction, Verdict, finding_id
 from gateway.policy.rules.table import RULES
 from gateway.policy.wording import display_name
@@ -63,6 +66,10 @@ class Engine:
         self._on_error = on_error
         found = ((rule, settings.rules.get(rule.id, _DEFAULTS)) for rule in rules)
         self._rules = tuple((rule, chosen) for rule, chosen in found if _is_enabled(rule, chosen, settings))
+        self._asked = {
+            kind: tuple((at, *pair) for at, pair in enumerate(self._rules) if kind.is_judged_by(pair[0]))
+            for kind in _KINDS
+        }
         self.enabled = frozenset(rule.id for rule, _ in self._rules)
         self._guardians_too = any(rule.guardians_too for rule, _ in self._rules)
         self.rules_version = _rules_version(rules, settings, district)
@@ -88,21 +95,27 @@ class Engine:
             for author in message.authors
             if author.person.id in staff or self._judges(author, directory, day)
         ]
-        if not writers or not any(message.audience.ids - {writer.person.id} for writer in writers):
-            return self._verdict(
-                directory, by_staff=bool(staff)
-            )  # no rule is about people the directory does not know
         errors: dict[str, None] = {}
-        asked = _by_standing([Context(message, writer) for writer in writers], staff)
-        found = [
-            self._finding(rule, chosen, context, draft)
-            for rule, chosen in self._rules
-            for context in asked.get((rule.about, rule.guardians_too), ())
-            for draft in self._drafts(rule, chosen, context, errors)
-        ]
-        # Two authors of one message make one finding of a rule that names a group or a person once a day.
-        found = list({finding.id: finding for finding in reversed(found)}.values())[::-1]
+        found: Sequence[Finding] = ()
+        # No rule is about a message that reaches nobody whom the directory knows.
+        if any(message.audience.ids - {writer.person.id} for writer in writers):
+            found = self._findings(message, writers, staff, errors)
         return self._verdict(directory, found, tuple(errors), by_staff=bool(staff))
+
+    def _findings(
+        self, message: Message, writers: Iterable[Identity], staff: Collection[str], errors: dict[str, None]
+    ) -> list[Finding]:
+        """What the rules find, in the order of the rules and then of the authors."""
+        numbered = []
+        for writer in writers:
+            context = Context(message, writer)
+            kind = Kind.of(writer, message.transaction, message.directory, staff=writer.person.id in staff)
+            for number, rule, chosen in self._asked[kind]:
+                drafts = self._drafts(rule, chosen, context, errors)
+                numbered += [(number, self._finding(rule, chosen, context, draft)) for draft in drafts]
+        found = [finding for _, finding in sorted(numbered, key=itemgetter(0))]
+        # Two authors of one message make one finding of a rule that names a group or a person once a day.
+        return list({finding.id: finding for finding in reversed(found)}.values())[::-1]
 
     def _judges(self, author: Identity, directory: Directory, day: date) -> bool:
         """Whether some rule judges an author who is not on the staff: a guardian, and never a student."""
@@ -197,16 +210,29 @@ class Engine:
         return f"{remedy} ({refusing})"
 
 
-def _by_standing(
-    contexts: Iterable[Context], staff: Collection[str]
-) -> dict[tuple[Standing, bool], list[Context]]:
-    """The authors whom rules judge, by their standing, and by whether a rule judges guardians too."""
-    found: dict[tuple[Standing, bool], list[Context]] = {}
-    for context in contexts:
-        found.setdefault((context.standing, True), []).append(context)
-        if context.author.person.id in staff:
-            found.setdefault((context.standing, False), []).append(context)
-    return found
+class Kind(NamedTuple):
+    """What of an author decides which rules are asked: most have nothing to say about most authors."""
+
+    standing: Standing
+    account: Account
+    leads: bool
+    staff: bool
+
+    @classmethod
+    def of(cls, author: Identity, transaction: Transaction, directory: Directory, *, staff: bool) -> Kind:
+        leads = bool(directory.groups_led_by(author.person.id))
+        return cls(standing(author, transaction.authentication), author.account, leads, staff)
+
+    def is_judged_by(self, rule: Rule) -> bool:
+        return (
+            rule.about is self.standing
+            and rule.account in (None, self.account)
+            and (self.leads or not rule.leaders)
+            and (self.staff or rule.guardians_too)
+        )
+
+
+_KINDS = tuple(Kind(*facts) for facts in product(Standing, Account, (True, False), (True, False)))
 
 
 def _is_enabled(rule: Rule, chosen: RuleSettings, settings: Policy) -> bool:

@@ -14,8 +14,8 @@ from gateway.directory.model import Person
 from gateway.directory.snapshot import Directory
 from gateway.policy.audience import Audience, audience
 from gateway.policy.capacity import is_guardian, is_staff, is_student
-from gateway.policy.context import Rule, standing
-from gateway.policy.engine import Engine
+from gateway.policy.context import Rule
+from gateway.policy.engine import Engine, Kind
 from gateway.policy.identify import Identity, Sighting, climb, sightings
 from gateway.policy.model import Transaction, Verdict
 from gateway.policy.rules.table import RULES
@@ -38,8 +38,11 @@ class Author:
     sighting: Sighting
     identity: Identity | None
     roles: tuple[str, ...]  # on that day
-    standing: str  # how the rules see this author; "" where no rule judges somebody like that
-    staff: bool
+    kind: Kind | None  # how the rules see this author; None where none judges somebody like that
+
+    @property
+    def standing(self) -> str:
+        return "" if self.kind is None else self.kind.standing.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,12 @@ def _counts(directory: Directory, person: Person, day: date) -> bool:
 def _author(sighting: Sighting, transaction: Transaction, directory: Directory, day: date) -> Author:
     identity = climb(sighting, transaction, directory, day)
     if identity is None:
-        return Author(sighting, None, (), "", staff=False)
+        return Author(sighting, None, (), None)
     person = identity.person
     staff = is_staff(person, day)
     judged = staff or (not is_student(person, day) and is_guardian(directory, person.id, day))
-    seen = standing(identity, transaction.authentication).value if judged else ""
-    return Author(sighting, identity, roles(directory, person, day), seen, staff)
+    kind = Kind.of(identity, transaction, directory, staff=staff) if judged else None
+    return Author(sighting, identity, roles(directory, person, day), kind)
 
 
 def _answer(rule: Rule, engine: Engine, verdict: Verdict, writers: tuple[Author, ...]) -> Answer:
@@ -121,7 +124,7 @@ def _answer(rule: Rule, engine: Engine, verdict: Verdict, writers: tuple[Author,
 
 
 def _is_asked(rule: Rule, author: Author) -> bool:
-    return author.standing == rule.about.value and (author.staff or rule.guardians_too)
+    return author.kind is not None and author.kind.is_judged_by(rule)
 
 
 def _unknown(transaction: Transaction, directory: Directory, everybody: Audience) -> tuple[str, ...]:

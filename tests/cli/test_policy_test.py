@@ -68,7 +68,7 @@ def test_as_json(installation: Installation) -> None:
     assert row["unknown_recipients"] == 1
     assert [finding["rule"] for finding in row["findings"]] == ["off-channel/student"]
     assert row["rules"]["off-channel/student"] == "found"
-    assert row["rules"]["coach/one-to-one"] == "nothing"
+    assert row["rules"]["coach/one-to-one"] == "not asked"  # he leads no group
     assert row["rules"]["safesport/team"] == "off"
 
 

@@ -271,6 +271,6 @@ def _took_part(context: Context, parts: Sequence[Part], present: Sequence[Person
     return f"{names(copied)}, {role}, {was} copied; the directory names none for {the_group}."
 
 
-ONE_TO_ONE = Rule("coach/one-to-one", SENTENCE, Severity.VIOLATION, _REMEDY, _one_to_one)
-PARTIAL_TEAM = Rule("coach/partial-team", SENTENCE, Severity.VIOLATION, _REMEDY, _partial_team)
-PRIVACY_COPY = Rule("coach/privacy-copy", SENTENCE, Severity.NOTICE, _REMEDY, _privacy_copy)
+ONE_TO_ONE = Rule("coach/one-to-one", SENTENCE, Severity.VIOLATION, _REMEDY, _one_to_one, leaders=True)
+PARTIAL_TEAM = Rule("coach/partial-team", SENTENCE, Severity.VIOLATION, _REMEDY, _partial_team, leaders=True)
+PRIVACY_COPY = Rule("coach/privacy-copy", SENTENCE, Severity.NOTICE, _REMEDY, _privacy_copy, leaders=True)

@@ -28,7 +28,7 @@ SECURITY = "No sentence of the policy: a matter of the security of mail."
 def _suspected(context: Context) -> Iterable[Draft]:
     """An outside account with a staff member's name, and nothing else that tells who it is."""
     author, directory, day = context.author, context.directory, context.day
-    if author.account is not Account.OUTSIDE or context.exempt.author(author):
+    if context.exempt.author(author):
         return
     own = family(directory, author.person.id, day)
     reached = [
@@ -116,6 +116,7 @@ SUSPECTED_STAFF = Rule(
     "Please send this message again from your school-issued account.",
     _suspected,
     about=Standing.NAMED_ONLY,
+    account=Account.OUTSIDE,
 )
 POSSIBLE_IMPERSONATION = Rule(
     "identity/possible-impersonation",

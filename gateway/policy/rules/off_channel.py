@@ -98,10 +98,6 @@ _BUSINESS = _Doubt(
 _Concerns = dict[str, _Doubt | None]
 
 
-def _off_channel(context: Context) -> bool:
-    return context.author.account is Account.OUTSIDE and not context.exempt.author(context.author)
-
-
 def _own_family(context: Context) -> frozenset[str]:
     return family(context.directory, context.author.person.id, context.day)
 
@@ -110,7 +106,7 @@ def _own_family(context: Context) -> frozenset[str]:
 
 
 def _students(context: Context) -> Iterable[Draft]:
-    if not _off_channel(context):
+    if context.exempt.author(context.author):
         return
     own, day = context.fact(_own_family), context.day
     students = [
@@ -134,7 +130,7 @@ def _shared(context: Context, people: Iterable[Person]) -> _Concerns:
 
 
 def _guardians(context: Context) -> Iterable[Draft]:
-    if not _off_channel(context):
+    if context.exempt.author(context.author):
         return
     directory, day, own = context.directory, context.day, context.fact(_own_family)
     guardians = [
@@ -218,7 +214,7 @@ def _called_guardians(context: Context, guardians: list[Person]) -> str:
 
 
 def _colleagues(context: Context) -> Iterable[Draft]:
-    if not _off_channel(context):
+    if context.exempt.author(context.author):
         return
     day, own = context.day, context.fact(_own_family)
     colleagues = by_name(
@@ -295,6 +291,12 @@ def _beyond_family(context: Context, name: str) -> str:
     )
 
 
-STUDENT = Rule("off-channel/student", SENTENCE, Severity.VIOLATION, _REMEDY, _students)
-GUARDIAN = Rule("off-channel/guardian", SENTENCE, Severity.VIOLATION, _REMEDY, _guardians)
-STAFF = Rule("off-channel/staff", SENTENCE, Severity.ADVISORY, _STAFF_REMEDY, _colleagues)
+STUDENT = Rule(
+    "off-channel/student", SENTENCE, Severity.VIOLATION, _REMEDY, _students, account=Account.OUTSIDE
+)
+GUARDIAN = Rule(
+    "off-channel/guardian", SENTENCE, Severity.VIOLATION, _REMEDY, _guardians, account=Account.OUTSIDE
+)
+STAFF = Rule(
+    "off-channel/staff", SENTENCE, Severity.ADVISORY, _STAFF_REMEDY, _colleagues, account=Account.OUTSIDE
+)

@@ -29,7 +29,7 @@ _REMEDY = (
 
 def _form_unsigned(context: Context) -> Iterable[Draft]:
     author, directory = context.author, context.directory
-    if not directory.forms_loaded or author.account is not Account.DISTRICT:
+    if not directory.forms_loaded:
         return
     if context.exempt.author(author) or not context.others:
         return
@@ -56,4 +56,6 @@ def _form_unsigned(context: Context) -> Iterable[Draft]:
     )
 
 
-FORM_UNSIGNED = Rule("staff/form-unsigned", SENTENCE, Severity.ADVISORY, _REMEDY, _form_unsigned)
+FORM_UNSIGNED = Rule(
+    "staff/form-unsigned", SENTENCE, Severity.ADVISORY, _REMEDY, _form_unsigned, account=Account.DISTRICT
+)

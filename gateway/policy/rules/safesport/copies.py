@@ -221,7 +221,17 @@ def _named(role: str, people: Sequence[Person]) -> list[str]:
 
 
 ONE_TO_ONE = Rule(
-    "safesport/one-to-one", ONE_TO_ONE_SENTENCE, Severity.VIOLATION, _REMEDY, _one_to_one, enabled=False
+    "safesport/one-to-one",
+    ONE_TO_ONE_SENTENCE,
+    Severity.VIOLATION,
+    _REMEDY,
+    _one_to_one,
+    enabled=False,
+    leaders=True,
 )
-REPLY = Rule("safesport/reply", REPLY_SENTENCE, Severity.VIOLATION, _REPLY_REMEDY, _reply, enabled=False)
-TEAM = Rule("safesport/team", TEAM_SENTENCE, Severity.ADVISORY, _TEAM_REMEDY, _team, enabled=False)
+REPLY = Rule(
+    "safesport/reply", REPLY_SENTENCE, Severity.VIOLATION, _REPLY_REMEDY, _reply, enabled=False, leaders=True
+)
+TEAM = Rule(
+    "safesport/team", TEAM_SENTENCE, Severity.ADVISORY, _TEAM_REMEDY, _team, enabled=False, leaders=True
+)

@@ -70,4 +70,6 @@ def _late(context: Context, hours: SafeSport, local: datetime) -> list[Doubt]:
     ]
 
 
-QUIET_HOURS = Rule("safesport/quiet-hours", SENTENCE, Severity.ADVISORY, _REMEDY, _quiet_hours, enabled=False)
+QUIET_HOURS = Rule(
+    "safesport/quiet-hours", SENTENCE, Severity.ADVISORY, _REMEDY, _quiet_hours, enabled=False, leaders=True
+)

@@ -87,4 +87,6 @@ def _told(
     ]
 
 
-OPT_OUT = Rule("safesport/opt-out", SENTENCE, Severity.VIOLATION, _REMEDY, _opt_out, enabled=False)
+OPT_OUT = Rule(
+    "safesport/opt-out", SENTENCE, Severity.VIOLATION, _REMEDY, _opt_out, enabled=False, leaders=True
+)
