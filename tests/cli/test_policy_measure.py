@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 import typer
@@ -37,8 +38,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, judged: Judged, *arguments: str) -> Re
     return CliRunner().invoke(app, list(arguments))
 
 
-def _judged(*outcomes: tuple[Outcome, int], **rest: object) -> Judged:
-    return Judged(Counter(dict(outcomes)), messages=1000, rules=RULES, **rest)  # type: ignore[arg-type]
+def _judged(*outcomes: tuple[Outcome, int], **rest: Any) -> Judged:
+    return Judged(Counter(dict(outcomes)), messages=1000, rules=RULES, **rest)
 
 
 def test_all_aims_reached(monkeypatch: pytest.MonkeyPatch) -> None:

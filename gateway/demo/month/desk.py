@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import count, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.demo.cast import Cast, Family, Leadership
 from gateway.demo.census import ascii_name
@@ -89,7 +89,7 @@ class Desk(Stage):
         origin: Callable[[str], Authentication] = vouched,
         thread: Sequence[Who] = (),
         hidden: bool = False,
-        **rest: object,
+        **rest: Any,
     ) -> Piece:
         """One message with its label. `account` and `name` are what From: shows, where not the author's own.
 
@@ -97,7 +97,7 @@ class Desk(Stage):
         """
         topic = self.rng.choice(_TOPICS)
         shown = Party(author.name if name is None else name, account or as_party(author).address)
-        message = self.send(shown, to, subject or topic[0], text or topic[1], **rest)  # type: ignore[arg-type]
+        message = self.send(shown, to, subject or topic[0], text or topic[1], **rest)
         outside = message.entry is Entry.INBOUND
         if origin is forged and not outside:  # who forges a school account sends from outside
             message = inbound(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway.demo.cast import Leadership
 from gateway.demo.district import Group, Person
@@ -174,13 +175,13 @@ def teacher_who_coaches_writes_to_player_only(desk: Desk) -> list[Piece]:
 # --- the exception ---------------------------------------------------------------------------------------
 
 
-def _private(desk: Desk, number: int, mark: str = "", **rest: object) -> list[Piece]:
+def _private(desk: Desk, number: int, mark: str = "", **rest: Any) -> list[Piece]:
     lead = desk.coach(director=True)
     want = [replace(one, mark=mark) for one in _school(lead.leader, PRIVACY_COPY)]
-    copied = {} if "bcc" in rest else {"cc": [desk.cast.administrator(lead.group)]}
+    copied: dict[str, Any] = {} if "bcc" in rest else {"cc": [desk.cast.administrator(lead.group)]}
     if "bcc" in rest:
         rest["bcc"] = [desk.cast.administrator(lead.group)]
-    return [desk.write(lead.leader, desk.players(lead, number), want, **copied, **rest)]  # type: ignore[arg-type]
+    return [desk.write(lead.leader, desk.players(lead, number), want, **copied, **rest)]
 
 
 def coach_declares_medical_matter(desk: Desk) -> list[Piece]:

@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from gateway.config import Policy
 from gateway.demo.cast import Cast
@@ -219,8 +220,8 @@ class _Settling:
             if teacher.id not in self._apart and not teacher.personal:
                 self._set(teacher, personal=(f"teacher.{teacher.id}@bayline.example",))
 
-    def _set(self, person: Person, **changes: object) -> Person:
-        changed = replace(self._people[person.id], **changes)  # type: ignore[arg-type]
+    def _set(self, person: Person, **changes: Any) -> Person:
+        changed = replace(self._people[person.id], **changes)
         self._people[person.id] = changed
         return changed
 
