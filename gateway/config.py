@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -100,12 +101,23 @@ def _host_port(value: object) -> object:
     return {"host": match[1] or match[3], "port": int(match[2] or match[4])}
 
 
+def _mail_address(value: str) -> str:
+    """An address as people write it, its domain in lower-case A-labels."""
+    try:
+        # A district may live in a domain of its own network only; whether it accepts mail shows when mail is sent.
+        found = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"expected an e-mail address, got {value!r}: {error}") from None
+    return f"{found.local_part}@{found.ascii_domain.lower()}"
+
+
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Domain = Annotated[str, AfterValidator(_domain)]
 RouteDomain = Annotated[str, AfterValidator(_route_domain)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Address = Annotated[HostPort, BeforeValidator(_host_port)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
 
 class Section(BaseModel):
@@ -379,6 +391,8 @@ class Action(StrEnum):
 
     RECORD = "record"
     TAG = "tag"
+    NOTIFY = "notify"
+    HOLD = "hold"
     REJECT = "reject"
 
 
@@ -400,7 +414,11 @@ class RuleSettings(Section):
         None, description="Whether the rule is applied; unset: as docs/policy.md has it."
     )
     severity: Severity | None = Field(None, description="Instead of the rule's own severity.")
-    action: Action = Field(Action.RECORD, description="record, tag or reject.")
+    action: Action = Field(
+        Action.RECORD,
+        description="record; tag: a header line says it; notify: `notices` tells people; hold: the message waits for "
+        "a reviewer, who is told; reject: refused, and reviewers are told.",
+    )
     exemptions: tuple[Exemption, ...] = Field((), description="Who is left alone.")
 
 
@@ -409,6 +427,10 @@ class Administrators(Section):
 
     people: tuple[str, ...] = Field(
         (), description="sourcedId or district address; e.g. the athletic director."
+    )
+    schools: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="The same for the groups of one school, by its sourcedId or name: they answer instead of `people`.",
     )
     principals: bool = Field(True, description="The principal(s) of the group's school count too.")
 
@@ -454,8 +476,78 @@ class Policy(Section):
     fallback_administrators: dict[Literal["team", "club", "class", "organization"], Administrators] = Field(
         default_factory=dict, description="By kind of group; where a group names no administrator."
     )
+    settle_window: Annotated[float, Field(ge=10, le=86400)] = Field(
+        600.0,
+        description="Seconds within which transactions of one message are taken together, and after which a finding "
+        "is told to people.",
+    )
     rules: dict[str, RuleSettings] = Field(default_factory=dict, description="Settings by rule id.")
     safesport: SafeSport = SafeSport()
+
+    def told(self) -> list[str]:
+        """The rules that ask for notices to reviewers."""
+        return [
+            rule
+            for rule, chosen in self.rules.items()
+            if chosen.action in (Action.NOTIFY, Action.HOLD, Action.REJECT)
+        ]
+
+
+class Notices(Section):
+    """Mail to people about findings and held messages. It names people, so it stays within the district."""
+
+    reviewers: tuple[MailAddress, ...] = Field(
+        (), description="Who is told what the rules found; nobody is told about themselves."
+    )
+    schools: dict[str, Annotated[tuple[MailAddress, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Reviewers of one school, by its sourcedId or name, instead of `reviewers` for what concerns it.",
+    )
+    it: tuple[MailAddress, ...] = Field(
+        (),
+        description="Who is told of possible forgeries and of what cannot be delivered; empty: `reviewers`.",
+    )
+    sender: MailAddress | None = Field(
+        None,
+        description="From: of notices; unset: mailgw@ the first district domain. Their envelope sender is empty.",
+    )
+    digest_at: TimeOfDay = Field(
+        time(7),
+        description="When the daily digest of everything but violations goes out, in the district's time zone.",
+    )
+    authors: bool = Field(
+        False,
+        description="Tell authors too, kindly, at their district address: of violations and advisories that are "
+        "certain or strong.",
+    )
+
+
+class Hold(Section):
+    """Messages that wait for a reviewer (action `hold`)."""
+
+    limit: Annotated[float, Field(ge=60)] = Field(
+        86400.0, description="Seconds after which a held message is released or escalated by itself."
+    )
+    then: Literal["release", "escalate"] = Field(
+        "release",
+        description="release: it goes on, and reviewers are told. escalate: `escalate_to` is told, again "
+        "and again after each `limit`.",
+    )
+    escalate_to: tuple[MailAddress, ...] = Field(
+        (), description="Who is told, for instance the superintendent."
+    )
+
+
+class OutboxSettings(Section):
+    """Mail that the gateway itself delivers: released messages and notices."""
+
+    first_retry: Seconds = Field(60.0, description="Seconds before the second attempt; doubled each time.")
+    longest_retry: Seconds = Field(3600.0, description="Seconds between two attempts at most.")
+    give_up: Seconds = Field(
+        172800.0,
+        description="Seconds after which a released message that cannot be delivered goes back to the "
+        "reviewers, and a notice is dropped, with a line in the log.",
+    )
 
 
 class Telemetry(Section):
@@ -499,11 +591,19 @@ class Config(Section):
     directory: DirectorySettings = DirectorySettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     policy: Policy = Policy()
+    notices: Notices = Notices()
+    hold: Hold = Hold()
+    outbox: OutboxSettings = OutboxSettings()
     telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        problems = [*self._listener_problems(), *self._route_problems(), *self._time_problems()]
+        problems = [
+            *self._listener_problems(),
+            *self._route_problems(),
+            *self._time_problems(),
+            *self._notice_problems(),
+        ]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -532,6 +632,29 @@ class Config(Section):
             f"authentication.timeout: expected less than timeouts.commit ({self.timeouts.commit:g} s), "
             "which it is a part of"
         ]
+
+    def _notice_problems(self) -> list[str]:
+        found = []
+        if (told := self.policy.told()) and not self.notices.reviewers:
+            found.append(
+                f"notices.reviewers: expected addresses, for {told[0]} has an action that tells reviewers"
+            )
+        if self.hold.then == "escalate" and not self.hold.escalate_to:
+            found.append('hold.escalate_to: expected addresses, for hold.then is "escalate"')
+        people = (
+            *self.notices.reviewers,
+            *self.notices.it,
+            *self.hold.escalate_to,
+            *(each for school in self.notices.schools.values() for each in school),
+        )
+        # Also where a route leads elsewhere: notices name students.
+        for address in dict.fromkeys(people):
+            domain = address.rpartition("@")[2]
+            if not any(in_domain(domain, own) for own in self.district.domains):
+                found.append(
+                    f"notices, hold: {address} is not in a domain of the district; notices name students"
+                )
+        return found
 
     def _route_problems(self) -> list[str]:
         seen: dict[str, int] = {}

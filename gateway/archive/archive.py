@@ -1,9 +1,9 @@
 """The door through which one process appends to the archive.
 
-`append` returns when the entry is durable, and `note` at once. Appends of all sessions go into one queue; a few
-threads take turns: one takes everything that waits, hashes and compresses it, commits it as one transaction
-(commit.py), and while it waits for its fsync, the next one already writes the next batch. The event loop does
-nothing but queue and wake. Large messages are compressed by threads of their own, so small ones pass them.
+`append` and `record` return when the entry is durable, and `note` at once. Appends of all sessions go into one
+queue; a few threads take turns: one takes everything that waits, hashes and compresses it, commits it as one
+transaction (commit.py), and while it waits for its fsync, the next one already writes the next batch. The event loop
+does nothing but queue and wake. Large messages are compressed by threads of their own, so small ones pass them.
 
 Promises: what `append` returned for is durable and intact; a failure is an `ArchiveUnavailable` for every
 message of the batch, and the next batch tries again with fresh connections. No thread ends by an error.
@@ -138,12 +138,26 @@ class Archive:
 
         Any thread. Raises ValueError as `append` does.
         """
-        microseconds = to_microseconds(received)
-        identity = uuid7(microseconds, self._random(8)).bytes
-        note = Pending(Kind.EVENT, identity, _octets(message_id), microseconds, document.decode())
+        note = self._event(message_id, received, document)
         note.due = time.monotonic() + NOTE_WAIT
         if not self._inbox.put(note):
             self._count_failure(_closed())
+
+    async def record(self, message_id: UUID | bytes, received: datetime, document: bytes) -> int:
+        """Archive an event that something hangs on; returns its sequence number once it is durable.
+
+        Raises as `append` does; the event may be in the archive all the same where a sync failed.
+        """
+        event = self._event(message_id, received, document)
+        event.future = asyncio.get_running_loop().create_future()
+        if not self._inbox.put(event):
+            raise _closed()
+        return await event.future
+
+    def _event(self, message_id: UUID | bytes, received: datetime, document: bytes) -> Pending:
+        microseconds = to_microseconds(received)
+        identity = uuid7(microseconds, self._random(8)).bytes
+        return Pending(Kind.EVENT, identity, _octets(message_id), microseconds, document.decode())
 
     async def ready(self) -> None:
         """Return if an entry could be committed now. Raises ArchiveUnavailable."""
@@ -235,8 +249,9 @@ class Archive:
             _log.error("archive unavailable", reason=failure.reason, error=str(failure))
 
     def _keep_events(self, entries: Sequence[Pending]) -> None:
-        """Try events again later, which are in no log yet."""
-        lost = self._inbox.put_back([one for one in entries if one.kind is Kind.EVENT])
+        """Try events again later, which are in no log yet; but not those whose failure somebody was told."""
+        kept = [one for one in entries if one.kind is Kind.EVENT and one.future is None]
+        lost = self._inbox.put_back(kept)
         if lost:
             _log.error("events lost", count=lost)
 

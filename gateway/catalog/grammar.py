@@ -26,10 +26,11 @@ MAX_CLAUSES = 100
 MAX_PHRASE = 1000  # folded characters: folding makes up to 18 of one, and patterns have a limit too
 
 OUTCOMES = (
-    "pending", "relayed", "refused", "rejected", "deferred", "failed", "abandoned", "journaled", "held", "released",
+    "pending", "relayed", "refused", "rejected", "deferred", "failed", "abandoned", "journaled", "held",
+    "hold-released", "hold-refused", "returned",
 )  # fmt: skip
 SEVERITIES = ("violation", "advisory", "notice")
-ROLES = ("inbound", "outbound", "journal")
+ROLES = ("inbound", "outbound", "journal", "notice")
 HAS = ("finding", "attachment", "defect")
 
 

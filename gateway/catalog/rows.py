@@ -93,7 +93,7 @@ class FindingRow(TypedDict):
 
 
 class EventRow(TypedDict):
-    """What happened to one attempt to deliver a message."""
+    """What happened to a message: an attempt to deliver it, or what somebody decided or did."""
 
     seq: int
     message_id: str
@@ -101,6 +101,8 @@ class EventRow(TypedDict):
     reply: str
     next_hop: str
     seconds: float | None
+    by: str | None
+    reason: str | None
     received: datetime
 
 
@@ -112,6 +114,25 @@ class PendingRow(TypedDict):
     errors: list[str]
     attempts: int
     next_attempt: datetime
+
+
+class HoldRow(TypedDict):
+    """A message that waits for a reviewer."""
+
+    seq: int
+    id: str
+    received: datetime
+    recipients: int
+
+
+class NoticeRow(TypedDict):
+    """A notice that the gateway sends, and what it tells to whom."""
+
+    seq: int
+    id: str
+    received: datetime
+    recipients: int
+    about: list[tuple[str, str]]  # subject and audience
 
 
 class AnswerRow(TypedDict):
@@ -129,6 +150,20 @@ class Judged:
     content_id: str
     seqs: tuple[int, ...]  # its transactions that were judged, oldest first
     findings: tuple[FindingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of a held message, or of mail in the outbox: an event that changes either."""
+
+    message_id: str  # the archive's id
+    kind: str  # one of message.events
+    at: datetime
+    by: str = ""
+    reason: str = ""
+    reply: str = ""
+    left: tuple[int, ...] | None = None  # of an attempt of the outbox; None: of no such attempt
+    undelivered: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +199,9 @@ class Batch:
     pending: list[PendingRow] = field(default_factory=list)
     answers: list[AnswerRow] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    holds: list[HoldRow] = field(default_factory=list)
+    notices: list[NoticeRow] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     judge_since: datetime | None = None  # messages received before are not judged as a whole any more
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Moment(TypeDecorator[datetime]):
@@ -170,6 +170,8 @@ events = Table(
     Column("reply", Text, nullable=False),
     Column("next_hop", Text, nullable=False),
     Column("seconds", Float),
+    Column("by", Text),  # who decided, or looked
+    Column("reason", Text),
     Column("received", Moment, nullable=False),
 )
 
@@ -191,6 +193,50 @@ whole_judgement = Table(
     Column("content_id", Text, primary_key=True),
     Column("seq", _Sequence, nullable=False),  # the last transaction seen
     Column("due", Moment, nullable=False, index=True),
+)
+
+# Messages that a rule holds back, and what was decided; the events are in the archive.
+holds = Table(
+    "holds",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, index=True),
+    Column("received", Moment, nullable=False),
+    Column("state", Text, nullable=False, index=True),  # held, released, refused, returned, ended
+    Column("recipients", Integer, nullable=False),  # how many
+    Column("escalations", Integer, nullable=False),
+    Column("escalated_at", Moment),
+    Column("decided_at", Moment),
+    Column("decided_by", Text),
+    Column("reason", Text),
+)
+
+# Mail that the gateway itself delivers: released messages and notices.
+outbox = Table(
+    "outbox",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # release, notice
+    Column("state", Text, nullable=False, index=True),  # waiting, done, returned
+    Column("queued_at", Moment, nullable=False),
+    Column(
+        "left", _Json, nullable=False
+    ),  # places in the envelope of recipients that are still to be reached
+    Column("undelivered", _Json, nullable=False),  # of those that cannot be
+    Column("attempts", Integer, nullable=False),
+    Column("last_attempt", Moment),
+    Column("reply", Text),
+)
+
+# What people have been told, so that nobody is told twice: by the notices in the archive.
+notified = Table(
+    "notified",
+    PROJECTION,
+    Column("subject", Text, primary_key=True),  # a finding, a held message, a day
+    Column("audience", Text, primary_key=True),
+    Column("archive_id", Text, nullable=False),  # of the notice
+    Column("at", Moment, nullable=False),
 )
 
 watermark = Table(

@@ -94,6 +94,8 @@ def event(row: Row) -> Json:
         "reply": row["reply"],
         "next_hop": row["next_hop"],
         "seconds": row["seconds"],
+        "by": row["by"],
+        "reason": row["reason"],
     }
 
 

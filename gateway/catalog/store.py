@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, inspect, select, update
 
-from gateway.catalog import whole
+from gateway.catalog import holds, notified, outbox, whole
 from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, Part, PendingRow, Watermark, merged
 from gateway.catalog.schema import (
     PROJECTION,
@@ -31,6 +31,7 @@ from gateway.catalog.schema import (
     pending_judgement,
     watermark,
 )
+from gateway.message.events import NO_ATTEMPT, NO_OUTCOME
 
 SETTLE_WINDOW = timedelta(minutes=10)
 _IN_LIST = 500  # ids in one IN (...); PostgreSQL and SQLite both take many more
@@ -113,6 +114,12 @@ class Store:
             if outcomes:
                 connection.execute(_OUTCOME, outcomes)
             _revise(connection, batch.findings)
+            holds.add(connection, batch.holds)
+            outbox.add_notices(connection, batch.notices)
+            notified.add(connection, batch.notices)
+            for decision in batch.decisions:
+                outbox.apply(connection, decision)
+                holds.apply(connection, decision)
             if batch.judge_since is not None:
                 whole.await_judgement(connection, batch, self._window, batch.judge_since)
             for judged in batch.judged:
@@ -208,12 +215,13 @@ def _with_outcomes(
     """The messages with what became of them in this batch; updates for messages that came before it."""
     by_message: dict[str, list[EventRow]] = defaultdict(list)
     for event in happened:
-        by_message[event["message_id"]].append(event)
+        if event["kind"] not in NO_OUTCOME:
+            by_message[event["message_id"]].append(event)
     done: list[MessageRow] = []
     for row in rows:
         own = by_message.pop(row["id"], None)
         if own:
-            row = {**row, "attempts": row["attempts"] + len(own)}
+            row = {**row, "attempts": row["attempts"] + _attempts(own)}
             row["outcome"], row["reply"] = own[-1]["kind"], own[-1]["reply"]
             row["outcome_at"] = own[-1]["received"]
         done.append(row)
@@ -223,10 +231,14 @@ def _with_outcomes(
             "new_outcome": own[-1]["kind"],
             "new_reply": own[-1]["reply"],
             "new_outcome_at": own[-1]["received"],
-            "more": len(own),
+            "more": _attempts(own),
         }
         for message, own in by_message.items()
     ]
+
+
+def _attempts(happened: Sequence[EventRow]) -> int:
+    return sum(event["kind"] not in NO_ATTEMPT for event in happened)
 
 
 def _revise(connection: Connection, found: Iterable[FindingRow]) -> None:

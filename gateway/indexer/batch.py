@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
 from gateway.catalog.rows import Watermark
 from gateway.catalog.sqlite import is_damaged
-from gateway.catalog.store import Store, WatermarkMovedError
+from gateway.catalog.store import SETTLE_WINDOW, Store, WatermarkMovedError
 from gateway.indexer import projection
 from gateway.indexer.entries import DamagedEntry, Entry, EntrySource, Observer
 from gateway.indexer.projection import Projected
@@ -45,6 +45,7 @@ class Surroundings:
     clock: Callable[[], datetime]
     limits: Limits
     should_stop: Callable[[], bool]
+    window: timedelta = SETTLE_WINDOW  # how long transactions of one message may come after each other
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from gateway.archive.errors import ArchiveDamaged
 from gateway.catalog.files import CatalogFiles
 from gateway.catalog.rows import FindingRow, PendingRow, Watermark
 from gateway.catalog.sqlite import is_damaged, open_writer
-from gateway.catalog.store import SchemaMismatchError, Store, WatermarkMovedError
+from gateway.catalog.store import SETTLE_WINDOW, SchemaMismatchError, Store, WatermarkMovedError
 from gateway.catalog.words import clean, clean_json
 from gateway.indexer import projection
 from gateway.indexer.batch import Done, Limits, Surroundings, take
@@ -55,6 +55,7 @@ class Follower:
         note: Note | None = None,
         clock: Callable[[], datetime] = utc_now,
         limits: Limits | None = None,
+        window: timedelta = SETTLE_WINDOW,
         log: FilteringBoundLogger | None = None,
     ) -> None:
         self._files = CatalogFiles(folder)
@@ -67,6 +68,7 @@ class Follower:
             clock=clock,
             limits=limits or Limits(),
             should_stop=lambda: False,
+            window=window,
         )
         self._path: Path | None = None
         self._store: Store | None = None
@@ -153,7 +155,7 @@ class Follower:
 
     def _open(self, path: Path, around: Surroundings) -> str | None:
         """Open the catalog; why it needs a rebuild, if it does."""
-        store = Store(open_writer(path))
+        store = Store(open_writer(path), around.window)
         try:
             mark = store.prepare()
             trouble = None if self._belongs(mark, around) else "of another archive"

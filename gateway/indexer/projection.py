@@ -18,16 +18,20 @@ from typing import Any
 from gateway.catalog.rows import (
     AnswerRow,
     Batch,
+    Decision,
     EventRow,
     FindingRow,
+    HoldRow,
     Judged,
     MessageRow,
+    NoticeRow,
     Part,
     ParticipantRow,
     PendingRow,
 )
 from gateway.catalog.words import clean, clean_json, fold
 from gateway.indexer.entries import Entry
+from gateway.message import events
 from gateway.message.addresses import Mailbox
 from gateway.message.canonical import canonical_address, domain_of
 from gateway.message.content import content_id
@@ -41,7 +45,11 @@ _SUBJECT_LIMIT = (
 _ADDRESS_LIMIT = 400  # characters in indexed columns; RFC 5321 §4.5.3.1 allows 320 octets
 _EXPLANATION_LIMIT = 20_000
 
-JUDGED = "judged"  # the event's name
+# Events that change a hold without being an attempt of the outbox. The last two say that the client was told to try
+# again, and most messages of which they speak were never held.
+_DECIDING = frozenset(
+    {events.RELEASED, events.TURNED_DOWN, events.ESCALATED, events.ABANDONED, events.FAILED}
+)
 
 # Only what is not plain text is worth the parser's time: attachments are elsewhere. For a header in lower
 # case, where the search for fixed octets is ten times as fast as one that ignores case.
@@ -61,6 +69,9 @@ class Projected:
     pending: PendingRow | None = None
     answers: AnswerRow | None = None
     judged: Judged | None = None
+    hold: HoldRow | None = None
+    notice: NoticeRow | None = None
+    decision: Decision | None = None
 
 
 @dataclass(slots=True)
@@ -128,8 +139,41 @@ def message(entry: Entry, raw: bytes) -> Projected:
     found, pending = _judged(entry, row, defects)
     row["defects"] = clean_json(list(dict.fromkeys(defects)))
     row["defect_count"] = len(row["defects"])
-    answers = _answers(row, reading, envelope)
-    return Projected(entry.seq, row["id"], row, people.rows, found, pending=pending, answers=answers)
+    return Projected(
+        entry.seq,
+        row["id"],
+        row,
+        people.rows,
+        found,
+        pending=pending,
+        answers=_answers(row, reading, envelope),
+        hold=_hold(entry, envelope),
+        notice=_notice(entry, envelope),
+    )
+
+
+def _hold(entry: Entry, envelope: Mapping[str, Any]) -> HoldRow | None:
+    """The hold of a message that waits for a reviewer."""
+    if entry.document.get("held") is not True:
+        return None
+    recipients = len(envelope.get("recipients", ()))
+    return {"seq": entry.seq, "id": clean(entry.id), "received": entry.received, "recipients": recipients}
+
+
+def _notice(entry: Entry, envelope: Mapping[str, Any]) -> NoticeRow | None:
+    """What a notice of the gateway's own tells to whom."""
+    notice = entry.document.get("notice")
+    if notice is None:
+        return None
+    about = [(clean(str(subject)), clean(str(audience))) for subject, audience in notice["about"]]
+    recipients = len(envelope.get("recipients", ()))
+    return {
+        "seq": entry.seq,
+        "id": clean(entry.id),
+        "received": entry.received,
+        "recipients": recipients,
+        "about": about,
+    }
 
 
 def _answers(row: MessageRow, reading: Reading, envelope: Mapping[str, Any]) -> AnswerRow | None:
@@ -161,7 +205,16 @@ def by_envelope(entry: Entry, error: Exception) -> Projected:
     defects = [_index_error(error)]
     found, pending = _judged(entry, row, defects)
     row["defects"], row["defect_count"] = clean_json(defects), len(defects)
-    return Projected(entry.seq, row["id"], row, people.rows, found, pending=pending)
+    return Projected(
+        entry.seq,
+        row["id"],
+        row,
+        people.rows,
+        found,
+        pending=pending,
+        hold=_hold(entry, envelope),
+        notice=_notice(entry, envelope),
+    )
 
 
 def bare(entry: Entry, error: Exception) -> Projected:
@@ -188,7 +241,11 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
     """The row as far as the envelope fills it."""
     client = envelope.get("client") or {}
     mail_from = clean(str(envelope.get("mail_from", "")))
-    journaled = envelope.get("role") == "journal"  # relayed nowhere: no event will tell more
+    outcome = None
+    if envelope.get("role") == "journal":  # relayed nowhere: no event will tell more
+        outcome = "journaled"
+    elif entry.document.get("held") is True:  # also where the event that says so was lost
+        outcome = events.HELD
     return {
         "seq": entry.seq,
         "id": clean(entry.id),
@@ -220,9 +277,9 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
         "not_judged": None,
         "route": clean(str(envelope.get("route", ""))),
         "next_hop": clean(str(envelope.get("next_hop", ""))),
-        "outcome": "journaled" if journaled else None,
+        "outcome": outcome,
         "reply": None,
-        "outcome_at": entry.received if journaled else None,
+        "outcome_at": entry.received if outcome else None,
         "attempts": 0,
     }
 
@@ -347,12 +404,13 @@ def _pending(entry: Entry, errors: list[str]) -> PendingRow:
 def event(entry: Entry) -> Projected:
     """What happened to an attempt; or how a message was judged as a whole."""
     document = entry.document
-    if document["event"] == JUDGED:
+    if document["event"] == events.JUDGED:
         return Projected(entry.seq, clean(entry.id), judged=_as_a_whole(entry))
     seconds = document.get("seconds")
     return Projected(
         entry.seq,
         clean(entry.id),
+        decision=_decision(entry),
         event={
             "seq": entry.seq,
             "message_id": clean(entry.subject_id),
@@ -360,15 +418,36 @@ def event(entry: Entry) -> Projected:
             "reply": clean(str(document.get("reply") or "")),
             "next_hop": clean(str(document.get("next_hop") or "")),
             "seconds": None if seconds is None else float(seconds),
+            "by": _optional(document.get("by")),
+            "reason": _optional(document.get("reason")),
             "received": entry.received,
         },
+    )
+
+
+def _decision(entry: Entry) -> Decision | None:
+    """What an event changes of a hold or of mail in the outbox; None where it can change nothing."""
+    document = entry.document
+    kind = str(document["event"])
+    attempt = document.get("outbox")
+    if attempt is None and kind not in _DECIDING:
+        return None
+    return Decision(
+        message_id=clean(entry.subject_id),
+        kind=kind,
+        at=entry.received,
+        by=clean(str(document.get("by") or "")),
+        reason=clean(str(document.get("reason") or "")),
+        reply=clean(str(document.get("reply") or "")),
+        left=None if attempt is None else tuple(int(place) for place in attempt["left"]),
+        undelivered=() if attempt is None else tuple(int(place) for place in attempt["undelivered"]),
     )
 
 
 def judged_document(whole: str, parts: Sequence[Part], verdict: Mapping[str, Any]) -> dict[str, Any]:
     """The event that says how a message was judged as a whole (`whole`: its content id); `event` reads it."""
     records = [{"seq": part.seq, "id": part.id} for part in parts]
-    return {"event": JUDGED, "content_id": whole, "records": records, "verdict": dict(verdict)}
+    return {"event": events.JUDGED, "content_id": whole, "records": records, "verdict": dict(verdict)}
 
 
 def _as_a_whole(entry: Entry) -> Judged:
@@ -396,6 +475,12 @@ def gathered(entries: Iterable[Projected], last: Projected, judge_since: datetim
             batch.answers.append(each.answers)
         if each.judged is not None:
             batch.judged.append(each.judged)
+        if each.hold is not None:
+            batch.holds.append(each.hold)
+        if each.notice is not None:
+            batch.notices.append(each.notice)
+        if each.decision is not None:
+            batch.decisions.append(each.decision)
         batch.participants += each.participants
         batch.findings += each.findings
     return batch

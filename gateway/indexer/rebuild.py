@@ -23,7 +23,7 @@ _ROUNDS = 10  # how often to go for what arrived meanwhile, before leaving the r
 def rebuild(files: CatalogFiles, around: Surroundings, progress: Progress) -> Watermark | None:
     """Build a new catalog and make it the current one; its watermark, or None if it was stopped."""
     with files.rebuilding() as path:
-        store = Store(open_writer(path, durable=False))
+        store = Store(open_writer(path, durable=False), around.window)
         try:
             mark = _fill(store, around, progress)
             if mark is None:

@@ -190,7 +190,7 @@ class Engine:
         action = max(
             (finding.action for finding in findings), key=_WEAKEST_FIRST.index, default=Action.RECORD
         )
-        tagged = dict.fromkeys(finding.rule for finding in findings if finding.action is not Action.RECORD)
+        tagged = dict.fromkeys(finding.rule for finding in findings if finding.action is Action.TAG)
         return Verdict(
             findings=tuple(findings),
             action=action,
@@ -248,8 +248,8 @@ def _exempting(context: Context, chosen: RuleSettings) -> Context:
 
 
 def _weight(rule: Rule, chosen: RuleSettings, draft: Draft, context: Context) -> tuple[Severity, Action]:
-    """Severity and action by the settings; what is softened, only possible or unchecked for now refuses nothing."""
-    mild = min(chosen.action, Action.TAG, key=_WEAKEST_FIRST.index)
+    """Severity and action by the settings; what is softened, only possible or unchecked for now stops no mail."""
+    mild = min(chosen.action, Action.NOTIFY, key=_WEAKEST_FIRST.index)
     if draft.softened or draft.confidence is Confidence.POSSIBLE:
         return Severity.NOTICE, mild
     authentication = context.message.transaction.authentication

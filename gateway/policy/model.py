@@ -156,7 +156,7 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     action: Action  # the strongest of all findings
-    tag: str | None  # value of X-District-Policy where a finding asks for a tag (or more)
+    tag: str | None  # value of X-District-Policy where a finding asks for a tag
     reject: str | None  # the sentence after 550 5.7.1, where the action is reject
     errors: tuple[str, ...]  # ids of rules that failed; "engine" where the message could not be judged
     rules_version: str

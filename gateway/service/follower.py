@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -65,6 +65,7 @@ def new_follower(config: Config, metrics: Metrics, note: Note | None = None) -> 
         observer=IndexerMetrics(metrics),
         judge=JudgeAgain(config, metrics),
         note=note,
+        window=timedelta(seconds=config.policy.settle_window),
     )
 
 

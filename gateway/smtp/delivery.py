@@ -33,6 +33,7 @@ from gateway.message.authentication import Authentication
 from gateway.message.canonical import domain_of
 from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
+from gateway.message.events import ABANDONED, DEFERRED, FAILED, HELD, REFUSED, REJECTED, RELAYED
 from gateway.message.reading import Reading, read_message
 from gateway.policy.model import Transaction as Judged
 from gateway.policy.model import Verdict
@@ -124,14 +125,14 @@ class Delivery:
             with Deadline(self._streams, self._config.timeouts.commit):
                 answer = await self._deliver(message, data)
         except TimeoutError:
-            message.outcome, answer = "abandoned", DEADLINE
+            message.outcome, answer = ABANDONED, DEADLINE
         except ArchiveUnavailable:
-            message.outcome, answer = "failed", ARCHIVE_FULL
+            message.outcome, answer = FAILED, ARCHIVE_FULL
         except Refusal as refusal:
-            message.outcome, answer = "refused" if refusal.reply.permanent else "failed", refusal.reply
+            message.outcome, answer = REFUSED if refusal.reply.permanent else FAILED, refusal.reply
         except Exception:
             self._log.exception("delivery_failed", id=message.id)
-            message.outcome, answer = "failed", OURS
+            message.outcome, answer = FAILED, OURS
         finally:
             if transaction.relay is not None:
                 message.target, message.dotted = transaction.relay.target, transaction.relay.dotted
@@ -158,8 +159,12 @@ class Delivery:
             return reply(250, f"2.0.0 Archived as {message.id}")
         if verdict is not None and verdict.action == Action.REJECT:
             await append
-            message.outcome = "rejected"
+            message.outcome = REJECTED
             return reply(550, f"5.7.1 {verdict.reject}")
+        if holds_back(verdict):  # the record says so itself: a held message is never lost sight of
+            await append
+            message.outcome = HELD
+            return reply(250, f"2.0.0 Taken as {message.id}; a reviewer of the district looks at it first")
         header = received_line(envelope, self._config.hostname)
         if verdict is not None and verdict.tag:
             header = policy_line(verdict.tag) + header
@@ -173,7 +178,7 @@ class Delivery:
         started = time.perf_counter()
         answer = await transaction.relay.finish(self._config.timeouts.commit)
         self._seconds["relay"].observe(time.perf_counter() - started)
-        message.outcome = "relayed" if answer.positive else "refused" if answer.permanent else "deferred"
+        message.outcome = RELAYED if answer.positive else REFUSED if answer.permanent else DEFERRED
         return answer
 
     # --- before the archive ---
@@ -295,7 +300,10 @@ class Delivery:
     async def _append(self, message: _Message, envelope: Envelope, inspected: Inspected) -> None:
         started = time.perf_counter()
         verdict = inspected.verdict
-        document = _document({"envelope": envelope, "verdict": verdict.to_json() if verdict else None})
+        facts: dict[str, Any] = {"envelope": envelope, "verdict": verdict.to_json() if verdict else None}
+        if message.transaction.relay is not None and holds_back(verdict):
+            facts["held"] = True
+        document = _document(facts)
         message.kept = True  # so it may be even where the deadline interrupts this
         try:
             await self._archive.append(
@@ -349,7 +357,12 @@ class _Message:
         self.verdict: Verdict | None = None
         self.kept = False  # the archive has the message, or may have it
         self.dotted = False
-        self.outcome = "failed"
+        self.outcome = FAILED
+
+
+def holds_back(verdict: Verdict | None) -> bool:
+    """Whether the message waits for a reviewer."""
+    return verdict is not None and verdict.action == Action.HOLD
 
 
 def _outcome(authentication: Authentication) -> str:

@@ -67,6 +67,14 @@ class Metrics:
     authentications: Counter
     rule_errors: Counter
     decide_errors: Counter
+    held_messages: Gauge
+    held_oldest_seconds: Gauge
+    hold_automatic: Counter
+    notices: Counter
+    outbox_messages: Gauge
+    outbox_oldest_seconds: Gauge
+    office_errors: Counter
+    outbox_attempts: Counter
     indexer_lag_entries: Gauge
     indexer_lag_seconds: Gauge
     indexer_entries: Counter

@@ -92,6 +92,7 @@ TABLE: tuple[Series, ...] = (
             "failed",
             "abandoned",
             "journaled",
+            "held",
             "aborted",
         ),
     ),
@@ -143,6 +144,44 @@ TABLE: tuple[Series, ...] = (
     ),
     _counter("rule_errors", "Judgements in which a rule raised an error; the mail passed.", rule=OPEN),
     _counter("decide_errors", "Messages that could not be judged at all; the mail passed."),
+    # --- holds, notices and outbox
+    _gauge("held_messages", Over.MAX, "Messages that wait for a reviewer's decision."),
+    _gauge(
+        "held_oldest_seconds", Over.MAX, "Age of the oldest message that waits for a reviewer; 0 without any."
+    ),
+    _counter(
+        "hold_automatic",
+        "Held messages that time or a withdrawn finding acted upon.",
+        action=("released", "escalated"),
+    ),
+    _counter(
+        "notices",
+        "Notices written to people.",
+        kind=("violations", "digest", "held", "overdue", "returned", "authors"),
+    ),
+    _gauge(
+        "outbox_messages",
+        Over.MAX,
+        "Messages that the gateway itself has to deliver.",
+        kind=("release", "notice"),
+    ),
+    _gauge(
+        "outbox_oldest_seconds",
+        Over.MAX,
+        "Age of the oldest message in the outbox; 0 without any.",
+        kind=("release", "notice"),
+    ),
+    _counter(
+        "office_errors",
+        "What went wrong with holds, notices and the outbox; it is tried again.",
+        where=("holds", "notices", "outbox"),
+    ),
+    _counter(
+        "outbox_attempts",
+        "Attempts to deliver a message of the outbox, by how they ended.",
+        kind=("release", "notice"),
+        result=("relayed", "deferred", "returned"),
+    ),
     # --- indexer
     _gauge("indexer_lag_entries", Over.MAX, "Archive entries that the indexer has not read yet."),
     _gauge("indexer_lag_seconds", Over.MAX, "Age of the oldest archive entry not indexed yet."),

@@ -136,6 +136,8 @@ def test_an_event_as_a_row(archive: Any) -> None:
         "reply": "550 5.1.1 who?",
         "next_hop": "mail:25",
         "seconds": 0.25,
+        "by": None,
+        "reason": None,
         "received": archive.entries[0].received,
     }
 

@@ -39,18 +39,11 @@ def actions(**by_rule: str) -> dict[str, Any]:
         (actions(student="tag"), "tag", "off-channel/student", None),
         (actions(one_to_one="tag"), "tag", "coach/one-to-one", None),
         (actions(student="tag", one_to_one="tag"), "tag", "off-channel/student, coach/one-to-one", None),
-        (
-            actions(student="tag", one_to_one="reject"),
-            "reject",
-            "off-channel/student, coach/one-to-one",
-            "coach/one-to-one",
-        ),
-        (
-            actions(student="reject", one_to_one="reject"),
-            "reject",
-            "off-channel/student, coach/one-to-one",
-            "off-channel/student",
-        ),
+        (actions(student="tag", one_to_one="notify"), "notify", "off-channel/student", None),
+        (actions(student="hold", one_to_one="notify"), "hold", None, None),
+        (actions(student="tag", one_to_one="reject"), "reject", "off-channel/student", "coach/one-to-one"),
+        (actions(student="hold", one_to_one="reject"), "reject", None, "coach/one-to-one"),
+        (actions(student="reject", one_to_one="reject"), "reject", None, "off-channel/student"),
         (actions(guardian="reject", privacy_copy="reject"), "record", None, None),
     ],
 )
@@ -76,20 +69,22 @@ def test_refusal_names_nobody(harbor: Any) -> None:
     )
 
 
-def test_an_emergency_is_never_refused(harbor: Any) -> None:
+@pytest.mark.parametrize("action", ["hold", "reject"])
+def test_an_emergency_is_never_stopped(harbor: Any, action: str) -> None:
     verdict = harbor.judge(
-        "Tom Kelly", ["Cara Dunn"], actions(one_to_one="reject"), subject="[EMERGENCY] call me"
+        "Tom Kelly", ["Cara Dunn"], actions(one_to_one=action), subject="[EMERGENCY] call me"
     )
     assert [finding.severity for finding in verdict.findings] == [Severity.NOTICE]
-    assert verdict.action is Action.TAG
+    assert verdict.action is Action.NOTIFY
     assert verdict.reject is None
 
 
-def test_what_is_only_possible_is_never_refused(harbor: Any) -> None:
-    verdict = harbor.judge("Maria Lopez at home", ["Lou Berg"], actions(guardian="reject"))
+@pytest.mark.parametrize("action", ["hold", "reject"])
+def test_what_is_only_possible_is_never_stopped(harbor: Any, action: str) -> None:
+    verdict = harbor.judge("Maria Lopez at home", ["Lou Berg"], actions(guardian=action))
     unsure = [finding for finding in verdict.findings if finding.rule == "off-channel/guardian"]
     assert [finding.confidence for finding in unsure] == [Confidence.POSSIBLE]
-    assert verdict.action is Action.TAG
+    assert verdict.action is Action.NOTIFY
 
 
 # --- failures --------------------------------------------------------------------------------------------

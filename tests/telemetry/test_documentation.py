@@ -32,12 +32,15 @@ def documented() -> Documented:
 
 
 def labels(cell: str) -> dict[str, tuple[str, ...]]:
-    """`a`, `b`: `x`, `y` is an open label a and a label b with the values x and y."""
-    before, colon, after = cell.partition(":")
-    names = re.findall(r"`(\w+)`", before)
-    values = tuple(re.findall(r"`([\w-]+)`", after))
-    assert bool(colon) == bool(values)
-    return {name: (values if name == names[-1] else ()) for name in names}
+    """`a`, `b`: `x`, `y` is an open label a and a label b with the values x and y; after `;` come others."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in cell.split(";"):
+        before, colon, after = part.partition(":")
+        names = re.findall(r"`(\w+)`", before)
+        values = tuple(re.findall(r"`([\w-]+)`", after))
+        assert bool(colon) == bool(values)
+        found |= {name: (values if name == names[-1] else ()) for name in names}
+    return found
 
 
 def test_the_documentation_is_the_table_in_its_order() -> None:

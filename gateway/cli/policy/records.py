@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Entry, Kind, Reader
 from gateway.cli.policy.period import Period
-from gateway.indexer.projection import JUDGED
+from gateway.message.events import JUDGED
 
 _BATCH = 500  # entries read at once
 # Entries are in the order in which they became durable, which is that of their times but for minutes.

@@ -1,0 +1,30 @@
+"""What happens to a message after it was received: the names of the events in the archive.
+
+An event is a small JSON object (`event` is its name) about one message; docs/archive-format.md has them all. The
+archive keeps them for ever, so a name is never given another meaning.
+"""
+
+from __future__ import annotations
+
+# How an attempt to deliver ended.
+RELAYED = "relayed"
+DEFERRED = "deferred"
+REFUSED = "refused"  # by the next hop
+RETURNED = "returned"  # given back to the reviewer, or a notice given up: some recipient cannot be reached
+REJECTED = "rejected"  # by a rule
+ABANDONED = "abandoned"
+FAILED = "failed"
+
+# The message waits for a reviewer, and what people, or the clock, decided.
+HELD = "held"
+RELEASED = "hold-released"
+TURNED_DOWN = "hold-refused"  # it will not be delivered
+ESCALATED = "hold-escalated"
+
+VIEWED = "viewed"  # somebody read the content
+JUDGED = "judged"  # the rules' last word on all transactions of the message
+
+# These do not by themselves say where the message is now: a decision may come too late.
+NO_OUTCOME = frozenset({RELEASED, TURNED_DOWN, ESCALATED, VIEWED, JUDGED})
+# These are no attempt to deliver it.
+NO_ATTEMPT = NO_OUTCOME | {HELD}
