@@ -56,6 +56,7 @@ class Held:
     reason: str | None
     reply: str | None  # of the last attempt to deliver it
     undelivered: tuple[int, ...]  # places in the envelope of recipients who cannot be reached
+    content_id: str | None = None  # equal in all transactions of one message
 
 
 def add(connection: Connection, rows: Sequence[HoldRow]) -> None:
@@ -108,9 +109,26 @@ def beginning(connection: Connection, text: str, limit: int = 10) -> list[Held]:
     return _chosen(connection, holds.c.id.startswith(text, autoescape=True))[:limit]
 
 
+def exist(connection: Connection) -> bool:
+    """Whether any message was ever held."""
+    return connection.scalar(select(holds.c.seq).limit(1)) is not None
+
+
 def one(connection: Connection, id: str) -> Held | None:
     """The hold of a message, by its archive id; None where it was never held."""
     return next(iter(_chosen(connection, holds.c.id == id)), None)
+
+
+def of_same_message(connection: Connection, held: Held) -> list[Held]:
+    """All open holds of the message that one of them is a transaction of: mail servers split a message by recipient."""
+    if held.content_id is None:
+        return [held]
+    return _chosen(connection, holds.c.state.in_(OPEN), messages.c.content_id == held.content_id)
+
+
+def decided_by(connection: Connection, by: str, *, since: datetime) -> list[Held]:
+    """What somebody decided last from `since` on (`OVERDUE`: nobody did), the oldest message first."""
+    return _chosen(connection, holds.c.decided_by == by, holds.c.decided_at >= since)
 
 
 def unfounded(connection: Connection) -> list[Held]:
@@ -130,7 +148,8 @@ def unfounded(connection: Connection) -> list[Held]:
 
 def _chosen(connection: Connection, *wanted: ColumnElement[bool]) -> list[Held]:
     chosen = (
-        select(holds, outbox.c.reply, outbox.c.undelivered)
+        select(holds, outbox.c.reply, outbox.c.undelivered, messages.c.content_id)
+        .join(messages, messages.c.seq == holds.c.seq)
         .outerjoin(outbox, outbox.c.seq == holds.c.seq)
         .where(*wanted)
         .order_by(holds.c.seq)

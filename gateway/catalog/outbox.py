@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
 from gateway.catalog.rows import Decision, NoticeRow
-from gateway.catalog.schema import holds, outbox
+from gateway.catalog.schema import Moment, holds, outbox
 from gateway.message import events
 
 RELEASE = "release"
@@ -38,6 +38,7 @@ class Item:
     undelivered: tuple[int, ...]  # of those that cannot be
     attempts: int
     last_attempt: datetime | None
+    reply: str | None = None  # of the last attempt, the most telling one
 
 
 def add_notices(connection: Connection, rows: Sequence[NoticeRow]) -> None:
@@ -58,6 +59,7 @@ def apply(connection: Connection, decision: Decision) -> None:
         _release(connection, decision)
     elif decision.left is not None:
         state = WAITING if decision.kind == events.DEFERRED else RETURNED if decision.undelivered else DONE
+        refused = decision.reply.startswith("5")
         connection.execute(
             update(outbox)
             .where(outbox.c.id == decision.message_id, outbox.c.state == WAITING)
@@ -67,12 +69,15 @@ def apply(connection: Connection, decision: Decision) -> None:
                 undelivered=list(decision.undelivered),
                 attempts=outbox.c.attempts + 1,
                 last_attempt=decision.at,
-                reply=decision.reply,
+                # That somebody was refused is not forgotten over a delay for somebody else.
+                reply=decision.reply
+                if refused
+                else case((outbox.c.reply.like("5%"), outbox.c.reply), else_=decision.reply),
             )
         )
 
 
-def waiting(connection: Connection, limit: int = 1000) -> list[Item]:
+def waiting(connection: Connection, limit: int = 50_000) -> list[Item]:
     """What is to be delivered, the longest waiting first."""
     names = tuple(Item.__dataclass_fields__)
     chosen = (
@@ -85,6 +90,17 @@ def waiting(connection: Connection, limit: int = 1000) -> list[Item]:
     return [
         Item(**{**row, "left": tuple(row["left"]), "undelivered": tuple(row["undelivered"])}) for row in rows
     ]
+
+
+def oldest(connection: Connection) -> dict[str, tuple[int, datetime | None]]:
+    """For each kind, how many messages wait, and since when the first."""
+    chosen = (
+        select(outbox.c.kind, func.count(), func.min(outbox.c.queued_at, type_=Moment))
+        .where(outbox.c.state == WAITING)
+        .group_by(outbox.c.kind)
+    )
+    found = {kind: (count, first) for kind, count, first in connection.execute(chosen)}
+    return {kind: found.get(kind, (0, None)) for kind in (RELEASE, NOTICE)}
 
 
 def _release(connection: Connection, decision: Decision) -> None:
@@ -102,7 +118,8 @@ def _release(connection: Connection, decision: Decision) -> None:
         connection.execute(insert(outbox), [row])
         return
     again = {"state": WAITING, "queued_at": decision.at, "left": before, "undelivered": [], "attempts": 0}
-    connection.execute(update(outbox).where(outbox.c.seq == held.seq).values(**again, last_attempt=None))
+    again |= {"last_attempt": None, "reply": None}
+    connection.execute(update(outbox).where(outbox.c.seq == held.seq).values(**again))
 
 
 def _waiting(seq: int, id: str, kind: str, at: datetime, places: Sequence[int]) -> dict[str, object]:

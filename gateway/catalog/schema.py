@@ -151,6 +151,8 @@ findings = Table(
     Column("rules_version", Text, nullable=False),
     Column("revised_seq", _Sequence, nullable=False),  # the last transaction that revised it
     Column("messages", Integer, nullable=False),  # how many transactions showed it
+    Index(None, "action", "detected_at"),
+    Index(None, "status", "detected_at"),
 )
 
 finding_messages = Table(

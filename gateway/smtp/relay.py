@@ -36,8 +36,9 @@ class Relay:
     """MAIL, RCPT and DATA of one message at one next hop."""
 
     def __init__(
-        self, hop: NextHop, mail: Path, client: Client, reply_timeout: float, metrics: Metrics
+        self, hop: NextHop, mail: Path, client: Client | None, reply_timeout: float, metrics: Metrics
     ) -> None:
+        """`client`: whom to name by XCLIENT; None for mail of the gateway's own."""
         self.hop = hop
         self.target = ""  # host and port of the session in use
         self.dotted = False  # the final dot was sent: the message may have been delivered, whatever came back
@@ -151,7 +152,9 @@ class Relay:
             self._retried = True
         if self._session is None:
             self._begun = self._in_data = False
-            self._session = await self.hop.acquire(self._client, fresh=self._retried)
+            # A session of the pool may have been told of somebody, who must not vouch for the gateway's own mail.
+            fresh = self._retried or self._client is None
+            self._session = await self.hop.acquire(self._client, fresh=fresh)
             self.target = str(self._session.target)
         return self._session
 

@@ -126,6 +126,28 @@ def test_a_held_message(archive: Any, follow: Any, history: str, way: str) -> No
         assert list(found.undelivered) == (queued[2] if queued else [])
 
 
+@pytest.mark.parametrize(
+    ("replies", "last"),
+    [
+        (["451 later"], "451 later"),
+        (["550 who?", "451 later"], "550 who?"),
+        (["451 later", "550 who?"], "550 who?"),
+        (["550 who?", "552 too big"], "552 too big"),
+    ],
+)
+def test_a_refusal_is_not_forgotten_over_a_delay(
+    archive: Any, follow: Any, replies: list[str], last: str
+) -> None:
+    held = hold(archive)
+    happen(archive, held, RELEASE)
+    for said in replies:
+        happen(archive, held, {**attempt("deferred", [1], [0]), "reply": said})
+    with follow(archive, "one by one") as connection:
+        found = holds.one(connection, held)
+        assert found is not None
+        assert found.reply == last
+
+
 def test_what_was_never_held_has_no_hold(archive: Any, follow: Any) -> None:
     passed = archive.message(recipients=TWO)
     for document in (RELEASE, REFUSE, ESCALATE, plain("relayed")):
