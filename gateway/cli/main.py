@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import address, check, demo, password, policy, search, serve
+from gateway.cli import address, check, demo, hold, password, policy, search, serve
 from gateway.cli.options import BAD_CONFIG, fail
 from gateway.config import ConfigError
 
@@ -24,6 +24,7 @@ app.command()(search.show)
 app.command()(search.findings)
 app.command()(search.verify)
 app.command()(search.reindex)
+app.add_typer(hold.app, name="hold", no_args_is_help=True)
 app.add_typer(policy.app, name="policy", no_args_is_help=True)
 app.command("hash-password")(password.hash_password)
 app.command("hash-address")(address.hash_address)

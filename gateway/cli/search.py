@@ -26,6 +26,7 @@ from gateway.catalog.rows import Watermark
 from gateway.catalog.schema import findings as findings_table
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
+from gateway.message.events import HELD
 from gateway.service.follower import new_follower
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
@@ -88,6 +89,11 @@ def show(
     entry = reader.entry(found["seq"]) if found else reader.get(name) if _is_uuid(name) else None
     if entry is None:
         raise fail(f"{name}: no such message; `mailgw search` shows the ids")
+    if raw and found and found["outcome"] == HELD:
+        text = (
+            f"{entry.id} is held: `mailgw hold show {entry.id} --raw` shows it, and records that you looked"
+        )
+        raise fail(text)
     if raw:
         try:
             sys.stdout.buffer.write(reader.raw(entry.seq))
