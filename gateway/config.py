@@ -430,7 +430,8 @@ class Administrators(Section):
     )
     schools: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default_factory=dict,
-        description="The same for the groups of one school, by its sourcedId or name: they answer instead of `people`.",
+        description="By sourcedId or name of a school: who answers for its groups, instead of `people`; its "
+        "principals too, unless `principals` is false.",
     )
     principals: bool = Field(True, description="The principal(s) of the group's school count too.")
 
@@ -476,7 +477,7 @@ class Policy(Section):
     fallback_administrators: dict[Literal["team", "club", "class", "organization"], Administrators] = Field(
         default_factory=dict, description="By kind of group; where a group names no administrator."
     )
-    settle_window: Annotated[float, Field(ge=10, le=86400)] = Field(
+    settle_window: Annotated[float, Field(ge=1, le=86400)] = Field(
         600.0,
         description="Seconds within which transactions of one message are taken together, and after which a finding "
         "is told to people.",
@@ -505,7 +506,7 @@ class Notices(Section):
     )
     it: tuple[MailAddress, ...] = Field(
         (),
-        description="Who is told of possible forgeries and of what cannot be delivered; empty: `reviewers`.",
+        description="Who is told of possible forgeries instead of `reviewers`; empty: they are.",
     )
     sender: MailAddress | None = Field(
         None,
@@ -525,7 +526,7 @@ class Notices(Section):
 class Hold(Section):
     """Messages that wait for a reviewer (action `hold`)."""
 
-    limit: Annotated[float, Field(ge=60)] = Field(
+    limit: Seconds = Field(
         86400.0, description="Seconds after which a held message is released or escalated by itself."
     )
     then: Literal["release", "escalate"] = Field(

@@ -26,6 +26,7 @@ class Part(StrEnum):
     ALL = "all"
     SMTP = "smtp"
     INDEXER = "indexer"
+    OFFICE = "office"
 
 
 def serve(
@@ -101,6 +102,10 @@ async def _child(
 
         bound = adopt(sockets) if sockets else bind(settings.listener, 1)[0]
         return await worker.serve(settings, path, bound, parent, metrics)
+    if part is Part.OFFICE:
+        from gateway.service import office
+
+        return await office.serve(settings, path, parent, metrics)
     from gateway.service import follower
 
     return await follower.serve(settings, path, parent, metrics)

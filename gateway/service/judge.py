@@ -7,18 +7,14 @@ errors in the log, and the old one stays.
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from gateway.config import Config, ConfigError, load
-from gateway.directory.importer import Import, RosterError
-from gateway.directory.reload import Watched
 from gateway.policy.engine import Engine
 from gateway.policy.model import Transaction, Verdict
+from gateway.service.roster import Roster
 from gateway.telemetry.metrics import Metrics
 
 
@@ -27,26 +23,20 @@ class Judge:
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self._config = config
-        self._metrics = metrics
         self._log = structlog.get_logger()
         self._engine = self._new_engine(config)
-        self._watched = Watched(
-            config.directory.path,
-            config.district.domains,
-            max_shrink=config.directory.max_shrink,
-            clock=lambda: datetime.now(config.district.zone),
-        )
+        self._roster = Roster(config, metrics)
 
     def start(self) -> None:
         """Read the roster. One that cannot be used is logged, and mail flows unjudged by it (promise 4)."""
-        self._read(self._watched.reload)
+        self._roster.load()
 
     def __call__(self, transaction: Transaction) -> Verdict:
-        return self._engine.judge(transaction, self._watched.directory)
+        return self._engine.judge(transaction, self._roster.directory)
 
     def refresh(self) -> None:
         """Read the roster where it has changed since it was last read."""
-        self._read(self._watched.reload_if_changed)
+        self._roster.refresh()
 
     async def follow(self) -> None:
         """Look for a changed roster for ever."""
@@ -64,37 +54,10 @@ class Judge:
                 self._engine = self._new_engine(await asyncio.to_thread(load, path))
             except ConfigError as error:
                 self._log.error("configuration_refused", problems=str(error).splitlines())
-        await asyncio.to_thread(self._read, self._watched.reload)
+        await asyncio.to_thread(self._roster.load)
 
     def _new_engine(self, config: Config) -> Engine:
         return Engine(config.policy, config.district, on_error=self._rule_failed)
 
     def _rule_failed(self, rule: str, error: Exception) -> None:
         self._log.error("rule_failed", rule=rule, exc_info=error)
-
-    def _read(self, read: Callable[[], Import | RosterError | None]) -> None:
-        """Read a roster; the garbage collector rests meanwhile, as what is read lives long."""
-        gc.disable()
-        try:
-            result = read()
-        finally:
-            gc.enable()
-        if isinstance(result, Import):
-            gc.collect()
-            gc.freeze()
-        directory = self._watched.directory
-        self._metrics.directory_people.set(len(directory.people))
-        self._metrics.directory_groups.set(len(directory.groups))
-        self._metrics.directory_loaded_timestamp_seconds.set(directory.loaded_at.timestamp())
-        if isinstance(result, RosterError):
-            self._metrics.directory_reloads.labels("refused").inc()
-            self._log.error("directory_refused", problem=str(result))
-        elif result is not None:
-            self._metrics.directory_reloads.labels("changed").inc()
-            self._log.info(
-                "directory_loaded",
-                version=directory.version,
-                people=len(directory.people),
-                groups=len(directory.groups),
-                problems=len(result.problems),
-            )

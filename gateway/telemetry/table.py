@@ -174,7 +174,7 @@ TABLE: tuple[Series, ...] = (
     _counter(
         "office_errors",
         "What went wrong with holds, notices and the outbox; it is tried again.",
-        where=("holds", "notices", "outbox"),
+        where=("desk", "outbox"),
     ),
     _counter(
         "outbox_attempts",

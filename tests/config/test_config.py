@@ -49,6 +49,27 @@ def behind_proxy(*more: str) -> str:
 
 # The parts of a file, and how each line of the refusal begins after the file's name.
 BROKEN: dict[str, tuple[list[str], list[str]]] = {
+    # who is told, and who decides
+    "mail is held, and nobody would know": (
+        [HOST, DISTRICT, '[policy.rules."coach/one-to-one"]\naction = "hold"', INBOUND, ROUTE],
+        ["notices.reviewers: expected addresses, for coach/one-to-one has an action that tells reviewers"],
+    ),
+    "reviewers outside of the district": (
+        [HOST, DISTRICT, '[notices]\nreviewers = ["me@gmail.com"]', INBOUND, ROUTE],
+        ["notices, hold: me@gmail.com is not in a domain of the district; notices name students"],
+    ),
+    "a reviewer's address that is none": (
+        [HOST, DISTRICT, '[notices]\nreviewers = ["me at district.example"]', INBOUND, ROUTE],
+        ["notices.reviewers[0]: expected an e-mail address, got 'me at district.example'"],
+    ),
+    "a school's reviewers, who are none": (
+        [HOST, DISTRICT, '[notices.schools]\n"North School" = []', INBOUND, ROUTE],
+        ["notices.schools.North School: "],
+    ),
+    "held mail is escalated to nobody": (
+        [HOST, DISTRICT, '[hold]\nthen = "escalate"', INBOUND, ROUTE],
+        ['hold.escalate_to: expected addresses, for hold.then is "escalate"'],
+    ),
     # what would make an open relay
     "a balancer as wide as half the internet": (
         [HOST, DISTRICT, behind_proxy('proxy_networks = ["0.0.0.0/1"]'), ROUTE],

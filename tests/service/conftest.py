@@ -136,25 +136,47 @@ def service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             each.stop()
 
 
+@dataclass(frozen=True)
+class Taken:
+    """One transaction that a next hop has taken."""
+
+    sender: str  # the argument of MAIL, such as "FROM:<>"
+    recipients: tuple[str, ...]
+    message: bytes
+
+
 class CountingHop:
     """A next hop that takes everything and remembers the subject of each message it answered 250 to."""
 
     def __init__(self) -> None:
         self.accepted: list[str] = []
+        self.taken: list[Taken] = []
+        self.busy = False  # puts everything off
+        self.unknown: set[str] = set()  # addresses that it refuses
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hop\r\n")
+        sender, recipients = "", list[str]()
         try:
             while line := await reader.readline():
                 verb = line[:4].upper()
                 if verb == b"EHLO":
                     writer.write(b"250-hop\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
+                elif verb == b"MAIL":
+                    sender, recipients = line[5:].split()[0].decode(), []
+                    writer.write(b"450 4.2.0 busy\r\n" if self.busy else b"250 ok\r\n")
+                elif verb == b"RCPT":
+                    address = line.partition(b"<")[2].partition(b">")[0].decode()
+                    refused = self.busy or address in self.unknown
+                    recipients += [] if refused else [address]
+                    writer.write(b"550 5.1.1 who?\r\n" if refused else b"250 ok\r\n")
                 elif verb == b"DATA":
                     writer.write(b"354 go\r\n")
                     message = await reader.readuntil(b"\r\n.\r\n")
                     subject = message.partition(b"\r\nSubject: ")[2].partition(b"\r\n")[0].decode()
                     self.accepted.append(subject)
+                    self.taken.append(Taken(sender, tuple(recipients), message[:-3]))
                     writer.write(b"250 taken\r\n")
                 elif verb == b"QUIT":
                     return
