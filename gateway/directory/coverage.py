@@ -92,6 +92,11 @@ def _of_people(directory: Directory) -> Iterator[CoverageLine]:
         (p for p in people if not p.roles),
     )
     yield from _about(
+        "student-and-staff",
+        "people are student and staff at once, and count as students: nothing that they write is judged",
+        (p for p in staff if p.is_a(Role.STUDENT)),
+    )
+    yield from _about(
         "staff-without-district-address",
         "members of staff have no district address",
         (p for p in staff if not any(a.kind == AddressKind.DISTRICT for a in p.addresses)),

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 
@@ -31,6 +31,7 @@ from gateway.directory.model import Person
 
 LONGEST = 120  # characters of a display name; the longest name on the mail of a school has some sixty
 MOST_WORDS = 7
+_LOOKED_AT = 1_000  # characters, with those that show nothing
 
 
 class Fit(IntEnum):
@@ -139,9 +140,35 @@ _LOOK_ALIKE = str.maketrans(
         "х": "x", "г": "r", "п": "n",
         "α": "a", "β": "b", "ε": "e", "η": "n", "ι": "i", "κ": "k", "μ": "m", "ν": "v", "ο": "o", "ρ": "p",
         "τ": "t", "υ": "u", "χ": "x", "ζ": "z", "γ": "y", "ω": "w", "σ": "o",
+        "օ": "o", "ո": "n", "ս": "u", "հ": "h", "ց": "g", "զ": "q",
+        "ɑ": "a", "ɡ": "g", "ı": "i", "ᴀ": "a", "ʙ": "b", "ᴄ": "c", "ᴅ": "d", "ᴇ": "e", "ɢ": "g",
+        "ʜ": "h", "ɪ": "i", "ᴊ": "j", "ᴋ": "k", "ʟ": "l", "ᴍ": "m", "ɴ": "n", "ᴏ": "o", "ᴘ": "p", "ʀ": "r",
+        "ᴛ": "t", "ᴜ": "u", "ᴠ": "v", "ᴡ": "w", "ʏ": "y", "ᴢ": "z",
     }
 )  # fmt: skip
-_LATIN, _CYRILLIC, _GREEK = 1, 2, 4
+_LATIN, _CYRILLIC, _GREEK, _ARMENIAN, _PHONETIC = 1, 2, 4, 8, 16
+# Of the letters beside the alphabet only those for phonetics: some languages of Africa write `ɔ` and `ɛ`.
+_FOR_PHONETICS = frozenset("ɑɡᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ")
+_WORD = re.compile(r"[^\W\d_]+")
+
+# Characters that show nothing, and one that turns the text behind it round.
+_INVISIBLE = "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
+_HIDDEN = re.compile(_INVISIBLE)
+_HIDDEN_WITHIN = re.compile(f"(?<=[A-Za-z\u00c0-\u024f]){_INVISIBLE}(?=[A-Za-z\u00c0-\u024f])")
+_TURNED = re.compile("\u202e([^\u202c\u202e]*)")
+
+
+def as_shown(text: str) -> tuple[str, bool]:
+    """A text as a reader sees it, and whether somebody took pains that it is written otherwise.
+
+    Marks of direction around a name come from address books. Invisible characters within a word, and letters in
+    reverse that are turned round again, come from nobody's.
+    """
+    if text.isascii():
+        return text, False
+    disguised = "\u202e" in text or _HIDDEN_WITHIN.search(text) is not None
+    text = _TURNED.sub(lambda turned: turned[1][::-1], text)
+    return _HIDDEN.sub("", text), disguised
 
 
 def skeleton(text: str) -> str:
@@ -162,21 +189,34 @@ def _alphabets(word: str) -> int:
             found |= _CYRILLIC
         elif "\u0370" <= char <= "\u03ff":
             found |= _GREEK
+        elif "\u0530" <= char <= "\u058f":
+            found |= _ARMENIAN
+        elif char in _FOR_PHONETICS:
+            found |= _PHONETIC
     return found
 
 
-def _latin(words: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """Words of other alphabets in Latin letters, and whether one of them mixes alphabets.
+def mixes_alphabets(text: str) -> bool:
+    """Whether letters of two alphabets stand in one word of a text."""
+    if text.isascii():
+        return False
+    return any(found & (found - 1) for found in map(_alphabets, _WORD.findall(text)))
 
-    A word in one alphabet is a name in another language; letters of two in one word are a disguise.
+
+def _latin(words: tuple[str, ...], *, by_look: bool = False) -> tuple[tuple[str, ...], bool]:
+    """Words of other alphabets in Latin letters, and whether one of them is a disguise.
+
+    A word in one alphabet is a name in another language; letters of two in one word are a disguise. Read `by_look`,
+    so is a word of letters that all look like Latin ones ("Роре").
     """
     disguised, found = False, []
     for word in words:
         alphabets = 0 if word.isascii() else _alphabets(word)
-        if alphabets in (_CYRILLIC, _GREEK):
+        looks = word.translate(_LOOK_ALIKE) if alphabets > _LATIN else word
+        if alphabets & (alphabets - 1) or (by_look and looks != word and looks.isascii()):
+            word, disguised = looks, True
+        elif alphabets in (_CYRILLIC, _GREEK):
             word = _transliterated(word)
-        elif alphabets & (alphabets - 1):
-            word, disguised = word.translate(_LOOK_ALIKE), True
         found.append(word)
     return tuple(found), disguised
 
@@ -222,6 +262,7 @@ _PARTICLES = _set(
 _SAINTS = {"st": "saint", "ste": "sainte"}
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
+_AROUND_AT = re.compile(r"\s*@\s*")
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|[\"“„«][^\"”“»]*[\"”»]")
 _BEHIND_BAR = re.compile(r"\s[-–—|/•·~:]+\s|[|•]|^[-–—]+\s")
 # Mail that a service sends in somebody's name, or that a mailing list has rewritten, is from no account of theirs.
@@ -237,19 +278,26 @@ def is_through_service(display: str) -> bool:
     return len(display) <= LONGEST and _THROUGH.search(display) is not None
 
 
-def address_in(display: str) -> str | None:
-    """The first address that stands in a display name."""
-    match = _ADDRESS.search(display[:LONGEST])
-    return match[0].strip("'") if match is not None else None
+def addresses_in(display: str) -> list[str]:
+    """The addresses that a display name shows, as it is seen: without invisible characters, blanks around `@`."""
+    if "@" not in display and display.isascii():
+        return []
+    text, _ = as_shown(display[:_LOOKED_AT])
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = _AROUND_AT.sub("@", text[:LONGEST])
+    return [found.strip("'") for found in _ADDRESS.findall(text)]
 
 
 def written(display: str) -> tuple[Written, ...]:
-    """The ways to read a display name: as it stands, and with umlauts spelled out; none where it names nobody.
+    """The ways to read a display name: as it stands, with umlauts spelled out, and by the look of its letters; none
+    where it names nobody.
 
     Addresses, brackets and what stands behind a bar are left out. Two people, a service, more words than a name
     has: nobody.
     """
-    text = " ".join(display.split())
+    text, disguised = as_shown(display[:_LOOKED_AT])
+    text = " ".join(text.split())
     if not text or len(text) > LONGEST or _THROUGH.search(text):
         return ()
     if not text.isascii():
@@ -260,13 +308,11 @@ def written(display: str) -> tuple[Written, ...]:
     text = parts[0] if parts[0].strip() else parts[-1]
     if _SEVERAL.search(text) and not _is_spanish_and(text):
         return ()
-    found = _read(text)
-    if found is None:
-        return ()
-    if text.isascii() or (spelled := text.translate(_EXPANDED)) == text:
-        return (found,)
-    other = _read(spelled)
-    return (found,) if other is None else (found, other)
+    ways = [_read(text)]
+    if not text.isascii():
+        ways += [_read(text.translate(_EXPANDED)), _read(text, by_look=True)]
+    readings = dict.fromkeys(way for way in ways if way is not None)
+    return tuple(replace(way, disguised=True) if disguised else way for way in readings)
 
 
 def _is_spanish_and(text: str) -> bool:
@@ -275,7 +321,7 @@ def _is_spanish_and(text: str) -> bool:
     return len(before.split()) >= 2 and len(after.split()) == 1
 
 
-def _read(text: str) -> Written | None:
+def _read(text: str, *, by_look: bool = False) -> Written | None:
     segments = [segment for segment in text.split(",") if segment.strip()]
     titled = False
     kept = []
@@ -295,7 +341,7 @@ def _read(text: str) -> Written | None:
         return None
     comma = len(kept[0]) if len(kept) == 2 else 0
     capitals = 0 if comma else _leading_capitals(segments[0], words)
-    latin, disguised = _latin(words)
+    latin, disguised = _latin(words, by_look=by_look)
     return Written(_sainted(latin), comma, capitals, titled, disguised)
 
 

@@ -2,7 +2,8 @@
 
 Promises: no text raises, time is linear in its length, and nothing is recursive. A display name never counts
 as an address, whatever it looks like: `"teacher@school.example" <x@evil.example>` is x@evil.example alone.
-A mailbox without `@` (`root`, `<>`, `undisclosed-recipients:;`) is none.
+A mailbox without `@` (`root`, `<>`, `undisclosed-recipients:;`) is none, and neither is one whose address is longer
+than any can be.
 
 Taken besides the standard's form: semicolons as separators, empty list items, missing brackets and commas,
 nested or unclosed brackets, unclosed quotes and comments (then they are plain text), several addresses in one
@@ -18,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from gateway.message.text import decode_words
@@ -25,6 +27,12 @@ from gateway.message.text import decode_words
 # Mailboxes in all fields of one kind. Mail systems stop at a few thousand recipients; this many take a
 # fraction of a second, while a megabyte of nothing but `a@b` would take several.
 MAILBOX_LIMIT = 20_000
+# Characters. RFC 5321 §4.5.3.1 allows an address 320 octets; what is much longer can be sent to nobody, and folding
+# it would take quadratic time (Unicode orders combining marks by insertion). Of a longer name the beginning counts.
+ADDRESS_LIMIT = 1_000
+NAME_LIMIT = 1_000
+_NAME_SOURCE = 20_000  # as written: an encoded word is many times as long as what it says
+_WORD_LIMIT = 4 * MAILBOX_LIMIT  # words of one item; an address is three, with a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +78,20 @@ def _simple_list(text: str) -> list[Mailbox]:
         if match is None:
             return []
         quoted, phrase, bracketed, bare = match.groups()
-        raw = match[0].strip(" \t\r\n,")
-        found.append(Mailbox(_name(quoted or phrase or ""), bracketed or bare, raw))
+        address = bracketed or bare
+        if len(address) <= ADDRESS_LIMIT:
+            raw = match[0].strip(" \t\r\n,")
+            found.append(Mailbox(_name(quoted or phrase or ""), address, raw))
         position = match.end()
     return found
 
 
 def _name(text: str) -> str:
     """A display name: words decoded, runs of white space as one space."""
-    text = " ".join(text.split())
+    text = " ".join(text[:_NAME_SOURCE].split())
     if "=?" in text or not text.isprintable():
         text = " ".join(decode_words(text).split())
-    return text
+    return text[:NAME_LIMIT].rstrip()
 
 
 # --- items -------------------------------------------------------------------------------------
@@ -256,7 +266,7 @@ _GAP: Word = ("gap", " ")
 
 def _mailboxes_of(item: _Item) -> list[Mailbox]:
     """The mailboxes of an item: those in its brackets and behind them, or all if there are no brackets."""
-    before = _words(item.before)
+    before = _words(item.before, _NAME_SOURCE if item.opened else None)
     if item.opened:
         addresses, words = _addresses(_words(item.inside), bracketed=True)
         more, rest = _addresses(_words(item.after))
@@ -268,11 +278,13 @@ def _mailboxes_of(item: _Item) -> list[Mailbox]:
     if not name and item.comments:
         # `a@b (Joan Doe)`: how names were written before RFC 822's phrases became usual.
         name = _name(_ESCAPED.sub(r"\1", item.comments[0]))
-    return [Mailbox(name, address, item.raw) for address in addresses]
+    return [Mailbox(name, address, item.raw) for address in addresses if len(address) <= ADDRESS_LIMIT]
 
 
-def _words(pieces: list[str]) -> list[Word]:
-    return [(match.lastgroup or "", match[0]) for match in _WORD.finditer("".join(pieces))]
+def _words(pieces: list[str], length: int | None = None) -> list[Word]:
+    """The words of a text, or of so many first characters of it."""
+    matches = islice(_WORD.finditer("".join(pieces)[:length]), _WORD_LIMIT)
+    return [(match.lastgroup or "", match[0]) for match in matches]
 
 
 def _addresses(all_words: list[Word], *, bracketed: bool = False) -> tuple[list[str], list[Word]]:
@@ -348,6 +360,6 @@ def _address(run: list[Word]) -> str:
 def _phrase(words: list[Word]) -> str:
     """The display name that some words make."""
     pieces: list[str] = []
-    for kind, word in words:
+    for kind, word in words[:NAME_LIMIT]:
         pieces.append(_ESCAPED.sub(r"\1", word[1:-1]) if kind == "quoted" else word)
     return _name("".join(pieces))

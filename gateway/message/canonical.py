@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 
@@ -29,6 +30,8 @@ _LABEL_ENDS = re.compile("[.\u3002\uff0e\uff61]")  # the full stops of UTS 46 §
 _AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "<>"
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
+# What is longer is no address (RFC 5321 §4.5.3.1), and folding it would take quadratic time.
+_ADDRESS_LIMIT = 1_000
 _DOMAIN_LIMIT = 255  # octets, RFC 5321 §4.5.3.1.2; no longer text is a domain, or worth the work of IDNA
 
 
@@ -47,7 +50,7 @@ def canonical_address(address: str) -> str:
         return lowered
     text = address.strip(_AROUND)
     local, domain = _halves(text)
-    if not domain:
+    if not domain or len(text) > _ADDRESS_LIMIT:
         return text.lower()
     quoted = _QUOTED.fullmatch(local)
     content = _ESCAPED.sub(r"\1", quoted[1]) if quoted else local
@@ -88,6 +91,7 @@ def _domain(domain: str) -> str:
     return ".".join(map(_label, _LABEL_ENDS.split(domain))).rstrip(".")
 
 
+@lru_cache(maxsize=4096)  # a list of ten thousand recipients has a few domains
 def _label(label: str) -> str:
     """One label as an A-label (RFC 5891 §4), after the mapping of UTS 46 (case, width, composition).
 

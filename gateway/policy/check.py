@@ -14,7 +14,7 @@ from gateway.config import Policy
 from gateway.directory.coverage import CoverageLine, coverage
 from gateway.directory.snapshot import Directory
 from gateway.policy.capacity import is_staff
-from gateway.policy.groups import attending, resolve_person
+from gateway.policy.groups import attending, means_school, resolve_person
 from gateway.policy.rules.table import RULES
 
 
@@ -47,11 +47,25 @@ def _rules(settings: Policy, directory: Directory, today: date) -> Iterator[str]
 
 
 def _administrators(settings: Policy, directory: Directory, today: date) -> Iterator[str]:
+    schools = {*directory.schools, *(group.school for group in directory.groups.values() if group.school)}
     for kind, chosen in settings.fallback_administrators.items():
-        key = f"policy.fallback_administrators.{kind}.people"
-        for text in chosen.people:
-            who = resolve_person(directory, text)
-            if who is None:
-                yield f"{key}: {text!r} is nobody in the directory; expected an id or address"
-            elif not is_staff(directory.people[who], today):
-                yield f"{key}: {text!r} is not on the staff; expected an administrator"
+        key = f"policy.fallback_administrators.{kind}"
+        yield from _answering(f"{key}.people", chosen.people, directory, today)
+        for name, people in chosen.schools.items():
+            where = f'{key}.schools."{name}"'
+            meant = sum(means_school(directory, name, school) for school in schools)
+            if not meant:
+                yield f"{where}: no school in the directory is {name!r}; expected a sourcedId or name"
+            elif meant > 1:
+                yield f"{where}: {meant} schools have this name, and all are meant; expected a sourcedId"
+            yield from _answering(where, people, directory, today)
+
+
+def _answering(key: str, people: tuple[str, ...], directory: Directory, today: date) -> Iterator[str]:
+    """What is wrong with people who are to answer for groups."""
+    for text in people:
+        who = resolve_person(directory, text)
+        if who is None:
+            yield f"{key}: {text!r} is nobody in the directory; expected an id or address"
+        elif not is_staff(directory.people[who], today):
+            yield f"{key}: {text!r} is not on the staff; expected an administrator"

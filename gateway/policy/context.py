@@ -8,6 +8,7 @@ of the settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -109,6 +110,11 @@ class Context:
         if authentication.undecided:
             return "Whether the sender's domain vouches for the message could not be found out in time."
         return "Nothing vouches for the sender line: somebody else may have written the message."
+
+    @property
+    def participants(self) -> AbstractSet[str]:
+        """The ids of the author, of all others whom the message names as authors, and of everybody it reaches."""
+        return self.message.writers | self.message.audience.ids | {self.author.person.id}
 
     @property
     def others(self) -> list[Person]:

@@ -33,7 +33,7 @@ from gateway.policy.rules.table import RULES
 from gateway.policy.wording import display_name
 
 # Raised when anything beside the rules changes what is found: identification, audience, capacity, words.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 OnError = Callable[[str, Exception], None]
 
@@ -258,7 +258,8 @@ def _weight(rule: Rule, chosen: RuleSettings, draft: Draft, context: Context) ->
 
 
 def _author(author: Identity, role: str) -> Involved:
-    return Involved(author.person.id, display_name(author.person), role, author.address, author.why)
+    # Who passes for the district under nobody's name is nobody in the directory.
+    return Involved(author.person.id or None, display_name(author.person), role, author.address, author.why)
 
 
 def _rules_version(rules: Iterable[Rule], settings: Policy, district: District) -> str:

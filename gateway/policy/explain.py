@@ -16,7 +16,7 @@ from gateway.policy.audience import Audience, audience
 from gateway.policy.capacity import is_guardian, is_staff, is_student
 from gateway.policy.context import Rule
 from gateway.policy.engine import Engine, Kind
-from gateway.policy.identify import Identity, Sighting, climb, sightings
+from gateway.policy.identify import UNKNOWN, Identity, Sighting, climb, sightings
 from gateway.policy.model import Transaction, Verdict
 from gateway.policy.rules.table import RULES
 
@@ -109,7 +109,7 @@ def _author(sighting: Sighting, transaction: Transaction, directory: Directory, 
     staff = is_staff(person, day)
     judged = staff or (not is_student(person, day) and is_guardian(directory, person.id, day))
     kind = Kind.of(identity, transaction, directory, staff=staff) if judged else None
-    return Author(sighting, identity, roles(directory, person, day), kind)
+    return Author(sighting, identity, () if person is UNKNOWN else roles(directory, person, day), kind)
 
 
 def _answer(rule: Rule, engine: Engine, verdict: Verdict, writers: tuple[Author, ...]) -> Answer:

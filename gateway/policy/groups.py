@@ -6,7 +6,7 @@ Terms, Exact points); every answer is for one day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -122,7 +122,8 @@ def administrators_among(directory: Directory, participants: Iterable[str], day:
 def oversight(directory: Directory, group: Group, settings: Policy, day: date) -> Oversight:
     """Those named for the group; where none is (or all have left), the configured fallback for its kind.
 
-    A kind without a setting of its own falls back to the principals of the group's school.
+    For a school that the fallback names, its people answer instead of those for all schools. A kind without a
+    setting of its own falls back to the principals of the group's school.
     """
     every = settings.require_administrators == "all"
     named = active_people(directory, group.administrators, day)
@@ -132,11 +133,34 @@ def oversight(directory: Directory, group: Group, settings: Policy, day: date) -
     for kind, configured in settings.fallback_administrators.items():
         if kind == group.kind.value:
             fallback = configured
-    found = {who for text in fallback.people if (who := resolve_person(directory, text)) is not None}
+    people = tuple(_of_school(directory, group.school, fallback)) or fallback.people
+    found = {who for text in people if (who := resolve_person(directory, text)) is not None}
     if fallback.principals:
         found |= directory.principals_of(group.school)
     staff = (who for who in active_people(directory, found, day) if is_staff(directory.people[who], day))
     return Oversight(frozenset(staff), every)
+
+
+def _of_school(directory: Directory, school: str, fallback: Administrators) -> Iterator[str]:
+    """The people whom a fallback names for one school; none where it does not name the school."""
+    for text, people in fallback.schools.items():
+        if means_school(directory, text, school):
+            yield from people
+
+
+def means_school(directory: Directory, text: str, school: str) -> bool:
+    """Whether a setting that names a school by sourcedId or name means `school`, as groups and people have it.
+
+    What is the sourcedId of a school means that one and no other of such a name. Where no org answers to what a group
+    says of its school, the words themselves are its name.
+    """
+    if not school or text in directory.schools:
+        return bool(school) and text == school
+    return _caseless(text) == _caseless(directory.schools.get(school, school))
+
+
+def _caseless(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def attending(

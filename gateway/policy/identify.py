@@ -28,9 +28,10 @@ from functools import cached_property
 
 from gateway.directory.model import AddressKind, Person, PersonAddress, Role
 from gateway.directory.names import (
+    LONGEST,
     Fit,
     Written,
-    address_in,
+    addresses_in,
     family_keys,
     family_words,
     first_letters,
@@ -38,6 +39,7 @@ from gateway.directory.names import (
     is_service,
     is_through_service,
     may_begin_with,
+    mixes_alphabets,
     roster_names,
     skeleton,
     surname_keys,
@@ -217,9 +219,14 @@ class _Sender:
         """The local part as a name; most senders are dismissed before anybody asks."""
         return written_in(self.address)
 
-    @property
-    def disguised(self) -> bool:
-        return any(reading.disguised for reading in self.shown or self.local)
+    def is_disguise(self, person: Person) -> bool:
+        """Whether it takes letters that only look alike to be the name of a person."""
+        readings = self.shown or self.local
+        plain = [reading for reading in readings if not reading.disguised]
+        if len(plain) == len(readings):
+            return False
+        names = roster_names(person.given, person.family, person.middle, person.preferred)
+        return not plain or fit(plain, names) < fit(readings, names)
 
     def fit(self, person: Person) -> Fit:
         """How well that is the name of a person. A local part that agrees completes a display name."""
@@ -257,30 +264,29 @@ def _sender(sighting: Sighting) -> _Sender | None:
 
 def named(sighting: Sighting, transaction: Transaction, directory: Directory, day: date) -> Identity | None:
     """Steps 2 to 4: who an unknown outside address is by its name and what supports it, surest first."""
-    if sighting.field is not Field.FROM or not _is_unknown_outside(sighting.address, directory):
+    if sighting.field is not Field.FROM or not _is_on_no_record(sighting.address, directory):
         return None
     imitated = _imitated(sighting, directory, day)
     if imitated is not None:
         return imitated
+    if directory.is_district(sighting.address) and not _is_doubtful(transaction):
+        return None  # an account that the roster does not have yet
     sender = _sender(sighting)
-    if sender is None:
-        return None
-    case = _Case(sighting, sender, transaction, directory, day)
-    return _reply_to(case) or _thread(case) or _by_name(case)
+    if sender is not None:
+        case = _Case(sighting, sender, transaction, directory, day)
+        found = _reply_to(case) or _thread(case) or _by_name(case)
+        if found is not None:
+            return found
+    return _in_an_imitated_domain(sighting, directory)
 
 
-def _is_unknown_outside(address: str, directory: Directory) -> bool:
-    """Whether an address is neither the district's nor on anybody's record.
+def _is_on_no_record(address: str, directory: Directory) -> bool:
+    """Whether an address is nobody's: a guardian who is named like a teacher is that guardian."""
+    return "@" in address and not directory.matches(address) and directory.group_at(address) is None
 
-    A guardian who is named like a teacher is that guardian, and an unknown address of the district is an
-    account that the roster does not have yet.
-    """
-    return (
-        "@" in address
-        and not directory.matches(address)
-        and not directory.is_district(address)
-        and directory.group_at(address) is None
-    )
+
+def _is_doubtful(transaction: Transaction) -> bool:
+    return transaction.authentication is not None and transaction.authentication.doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +301,13 @@ class _Case:
 
     def identity(self, person: Person, confidence: Confidence, step: Step, why: str) -> Identity:
         why = f"the sending address is on no record, but {why}"
-        if self.sender.disguised:
-            # Nobody writes their own name in two alphabets at once: somebody may want to pass for them.
+        # Nobody writes their own name or address in two alphabets at once: somebody may want to pass for them.
+        if self.sender.is_disguise(person):
             confidence, step = Confidence.POSSIBLE, Step.LOOK_ALIKE
-            why += "; letters of another alphabet that look alike stand in the sender's name"
+            why += "; letters that only look like those of the name stand in the sender's name"
+        elif _is_disguised(self.sighting.address, self.directory):
+            confidence, step = Confidence.POSSIBLE, Step.LOOK_ALIKE
+            why += "; letters that only look like others stand in the sending address"
         return Identity(person, self.sighting.address, Account.OUTSIDE, confidence, why, step)
 
     def owners(self, addresses: Iterable[str]) -> list[Person]:
@@ -454,6 +463,8 @@ def _context(case: _Case, people: list[Person], found: Fit) -> Identity | None:
     doubt = case.sender.is_weak(found) or found is Fit.TITLED or _has_namesake(case, person, found)
     name = display_name(person)
     why = f"the sender's name fits {name}, who teaches or leads a student it is addressed to"
+    if len(people) > 1:
+        why += ", as no other staff member of this name does"
     if doubt:
         why += "; others in the directory may be called so"
     return case.identity(person, Confidence.POSSIBLE if doubt else Confidence.LIKELY, Step.CONTEXT, why)
@@ -486,30 +497,62 @@ def _alone(case: _Case, people: list[Person], found: Fit) -> Identity | None:
 
 
 def _imitated(sighting: Sighting, directory: Directory, day: date) -> Identity | None:
-    """Whose school account an outside sender imitates: by look-alike letters, or in the display name.
+    """Whose account an outside sender imitates: by look-alike letters, or in the display name.
 
     Not how staff write from home, but how others pass for them: never more than `possible`.
     """
-    why = "the sending address imitates the school account of {} with letters of another alphabet"
-    address = _as_seen(sighting.address)
-    if address is None and "@" in sighting.name and not is_through_service(sighting.name):
-        address, why = (
-            address_in(sighting.name),
-            "the sender's name shows the address of the school account of {}",
-        )
-    if address is None or not directory.is_district(address):
+    address = sighting.address
+    seen = _as_seen(address)
+    # The district's own server may well know a `rené` beside a `rene`, but hardly a name in two alphabets.
+    if seen is not None and (mixes_alphabets(address) or not directory.is_district(address)):
+        person = _staff_at(seen, directory, day)
+        if person is not None:
+            how = "the sending address imitates an account of {} with letters that look alike"
+            return _imitation(sighting, person, how)
+    if directory.is_district(address) or is_through_service(sighting.name):
         return None
+    for shown in addresses_in(sighting.name):
+        for read in (shown, _as_seen(shown) or shown):
+            person = _staff_at(read, directory, day) if directory.is_district(read) else None
+            if person is not None:
+                return _imitation(sighting, person, "the sender's name shows the school account of {}")
+    return None
+
+
+def _staff_at(address: str, directory: Directory, day: date) -> Person | None:
     match = directory.match(address)
-    if match is None or not is_staff(match.person, day):
+    return match.person if match is not None and is_staff(match.person, day) else None
+
+
+def _imitation(sighting: Sighting, person: Person, how: str) -> Identity:
+    why = f"{how.format(display_name(person))}, which did not send it"
+    return Identity(person, sighting.address, Account.OUTSIDE, Confidence.POSSIBLE, why, Step.LOOK_ALIKE)
+
+
+# Who writes from a look-alike of the district's domain under nobody's name: some helpdesk or office that is none.
+UNKNOWN = Person(id="", given="Unknown", family="sender", roles=frozenset({Role.STAFF}))
+
+
+def _in_an_imitated_domain(sighting: Sighting, directory: Directory) -> Identity | None:
+    if not _imitates_the_district(sighting.address, directory):
         return None
-    return Identity(
-        match.person,
-        sighting.address,
-        Account.OUTSIDE,
-        Confidence.POSSIBLE,
-        f"{why.format(display_name(match.person))}, which did not send it",
-        Step.LOOK_ALIKE,
+    why = (
+        "the domain of the sending address is written like the district's, with letters that only look alike"
     )
+    return Identity(UNKNOWN, sighting.address, Account.OUTSIDE, Confidence.POSSIBLE, why, Step.LOOK_ALIKE)
+
+
+def _imitates_the_district(address: str, directory: Directory) -> bool:
+    seen = _as_seen(address)
+    return seen is not None and directory.is_district(seen) and not directory.is_district(address)
+
+
+def _is_disguised(address: str, directory: Directory) -> bool:
+    """Whether an address mixes alphabets, or imitates the district's domain."""
+    if _as_seen(address) is None:
+        return False
+    local, _, domain = address.rpartition("@")
+    return mixes_alphabets(f"{local} {_decoded(domain)}") or _imitates_the_district(address, directory)
 
 
 def _as_seen(address: str) -> str | None:
@@ -517,8 +560,12 @@ def _as_seen(address: str) -> str | None:
     if address.isascii() and "xn--" not in address.lower():
         return None
     local, _, domain = address.rpartition("@")
-    labels = [_decoded_label(label) for label in domain[:255].lower().split(".")]
-    return skeleton(f"{local}@{'.'.join(labels)}")
+    return skeleton(f"{local}@{_decoded(domain)}")
+
+
+def _decoded(domain: str) -> str:
+    """A domain with its A-labels in the letters that they stand for."""
+    return ".".join(map(_decoded_label, domain[:255].lower().split(".")))
 
 
 def _decoded_label(label: str) -> str:
@@ -579,6 +626,8 @@ def _owner(sighting: Sighting, directory: Directory) -> _Owner | None:
 
 def _is_named(display: str, person: Person) -> bool:
     """Whether a display name is a person's full name, as "Given Family" or "Family, Given"."""
+    if len(display) > LONGEST:  # nobody's name; to put combining marks in order takes quadratic time
+        return False
     shown = _folded(display)
     if not shown or not person.family:
         return False

@@ -12,7 +12,7 @@ The whole question of policy.md in one place, found out once for all three rules
    group, is a teacher's message and not a coach's.
 4. The author's own children are written to as children, from whichever account.
 5. Who is left was singled out. Each of them is *copied* when enough of the administrators appropriate for one
-   of the groups take part; the author can be one of these.
+   of the groups take part; the author, or somebody who signs with them, can be one of these.
 """
 
 from __future__ import annotations
@@ -90,8 +90,7 @@ def _selection(context: Context, parts: list[Part]) -> Selection:
 def _part(context: Context, found: Reach, left: frozenset[str]) -> Part:
     directory, day, message = context.directory, context.day, context.message
     needed = oversight(directory, found.group, message.settings, day)
-    participants = (context.author.person.id, *message.audience.ids)
-    present = needed.present(directory, participants, day)
+    present = needed.present(directory, context.participants, day)
     return Part(found, left, needed, present, needed.satisfied_by(present))
 
 

@@ -115,6 +115,7 @@ def make_directory(facts: Mapping[str, Any]) -> Directory:
         people={name: make_person(name, who) for name, who in facts["people"].items()},
         groups={name: make_group(name, group) for name, group in facts.get("groups", {}).items()},
         domains=tuple(facts["domains"]),
+        schools=facts.get("schools", {}),
         guardians={child: frozenset(names) for child, names in facts.get("guardians", {}).items()},
         forms={name: forms for name, who in facts["people"].items() if (forms := forms_of(who))},
         forms_loaded=facts.get("forms_loaded", False),

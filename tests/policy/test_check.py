@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -25,6 +26,8 @@ def exempting(**who: Any) -> dict[str, Any]:
         exempting(people=["Tom Kelly", "cara.dunn@harbor.example", "Maria.Lopez@harbor.example"]),
         exempting(groups=["Chess Club"], domains=["elsewhere.example"], addresses=["a@elsewhere.example"]),
         {"fallback_administrators": {"team": {"people": ["Pat Kim", "lee.wong@harbor.example"]}}},
+        {"fallback_administrators": {"team": {"schools": {"annex": ["sam.poe@harbor.example"]}}}},
+        {"fallback_administrators": {"team": {"schools": {"harbor point HIGH": ["Sam Poe"]}}}},
     ],
 )
 def test_nothing_to_say(harbor: Any, settings: Any) -> None:
@@ -44,6 +47,22 @@ def test_nothing_to_say(harbor: Any, settings: Any) -> None:
         (
             {"fallback_administrators": {"club": {"people": ["Nobody", "Ben Cole"]}}},
             "policy.fallback_administrators.club.people: 'Nobody' is nobody in the directory",
+        ),
+        (
+            {"fallback_administrators": {"team": {"schools": {"Lincoln High": ["Sam Poe"]}}}},
+            "fallback_administrators.team.schools.\"Lincoln High\": no school in the directory is 'Lincoln High'",
+        ),
+        (
+            {"fallback_administrators": {"team": {"schools": {"ANNEX": ["Sam Poe"]}}}},
+            "no school in the directory is 'ANNEX'; expected a sourcedId or name",
+        ),
+        (
+            {"fallback_administrators": {"team": {"schools": {"annex": ["ad.annex@harbor.example"]}}}},
+            "team.schools.\"annex\": 'ad.annex@harbor.example' is nobody in the directory",
+        ),
+        (
+            {"fallback_administrators": {"team": {"schools": {"annex": ["Ben Cole"]}}}},
+            "team.schools.\"annex\": 'Ben Cole' is not on the staff; expected an administrator",
         ),
     ],
 )
@@ -87,6 +106,15 @@ WITHOUT = {
         ({}, WITHOUT),
         ({"fallback_administrators": {"team": {"people": ["Tom Kelly"]}}}, WITHOUT - {"JV Soccer"}),
         (
+            {"fallback_administrators": {"team": {"schools": {"high": ["Tom Kelly"]}}}},
+            WITHOUT - {"JV Soccer"},
+        ),
+        ({"fallback_administrators": {"team": {"schools": {"annex": ["Tom Kelly"]}}}}, WITHOUT),
+        (
+            {"fallback_administrators": {"team": {"schools": {"annex": ["Victor Stone"]}}}},
+            WITHOUT - {"Sailing"},
+        ),
+        (
             {"require_administrators": "all", "fallback_administrators": {"team": {"people": ["Tom Kelly"]}}},
             WITHOUT,
         ),
@@ -126,3 +154,18 @@ def test_the_report_and_the_rule_agree(harbor: Any) -> None:
 
 def test_the_report_names_no_address(harbor: Any) -> None:
     assert not any("@" in line.text for line in gaps(Policy(), harbor.directory, TODAY))
+
+
+def test_a_name_of_two_schools_means_both_and_is_told(harbor: Any) -> None:
+    directory = replace(harbor.directory, schools={"high": "Lincoln", "annex": "Lincoln"})
+    settings = {"fallback_administrators": {"team": {"schools": {"lincoln": ["Sam Poe"]}}}}
+    assert problems(Policy.model_validate(settings), directory, TODAY) == (
+        'policy.fallback_administrators.team.schools."lincoln": 2 schools have this name, and all are meant; '
+        "expected a sourcedId",
+    )
+
+
+def test_a_school_without_org_goes_by_the_name_that_its_groups_give_it(harbor: Any) -> None:
+    directory = replace(harbor.directory, schools={})
+    settings = {"fallback_administrators": {"team": {"schools": {"Annex": ["Sam Poe"]}}}}
+    assert problems(Policy.model_validate(settings), directory, TODAY) == ()

@@ -78,13 +78,11 @@ def _judge(context: Context) -> Iterable[Draft]:
 
 def _has_personal_way(context: Context, person: Person) -> bool:
     """Whether somebody on the staff is reached at a personal account of theirs."""
-    if not is_staff(person, context.day):
-        return False
-    return any(
-        owner.person.id == person.id and owner.address.kind is AddressKind.PERSONAL
-        for way in context.message.audience.ways[person.id]
-        for owner in way.owners
-    )
+    for way in context.message.audience.ways[person.id]:
+        for owner in way.owners:
+            if owner.address.kind is AddressKind.PERSONAL and owner.person.id == person.id:
+                return is_staff(person, context.day)
+    return False
 
 
 def _company(context: Context) -> _Company:

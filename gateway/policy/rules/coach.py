@@ -150,10 +150,10 @@ def _member(context: Context, member: Recipient) -> Involved:
 
 
 def _administrator(context: Context, person: Person) -> Involved:
-    if person.id == context.author.person.id:
-        return Involved(
-            person.id, display_name(person), "administrator", context.author.address, "the author"
-        )
+    if person.id not in context.message.audience.ids or person.id == context.author.person.id:
+        (signed,) = (each for each in context.message.authors if each.person.id == person.id)
+        why = "the author" if person.id == context.author.person.id else "an author too"
+        return Involved(person.id, display_name(person), "administrator", signed.address, why)
     recipient = context.message.audience.recipient(person.id)
     return Involved(
         person.id, display_name(person), "administrator", recipient.ways[0].address, recipient.why
@@ -217,7 +217,7 @@ def _missing(context: Context, parts: Sequence[Part], the_group: str) -> str:
     some = by_name(people[key] for key in frozenset[str]().union(*(part.present for part in parts)))
     if some:
         return f"Of the administrators who answer for {the_group}, only {names(some)} took part."
-    others = administrators_among(directory, context.message.audience.ids, context.day)
+    others = administrators_among(directory, context.participants, context.day)
     others -= {context.author.person.id}
     if others:
         whom = names(by_name(people[key] for key in others))
@@ -266,11 +266,19 @@ def _took_part(context: Context, parts: Sequence[Part], present: Sequence[Person
     was, answers, role = (
         ("was", "answers", "an administrator") if len(copied) == 1 else ("were", "answer", "administrators")
     )
+    reached = context.message.audience.ids
+    did = f"{was} copied" if all(person.id in reached for person in copied) else "took part"
     if any(part.oversight.people for part in parts):
-        return f"{names(copied)}, who {answers} for {the_group} as {role}, {was} copied."
-    return f"{names(copied)}, {role}, {was} copied; the directory names none for {the_group}."
+        return f"{names(copied)}, who {answers} for {the_group} as {role}, {did}."
+    return f"{names(copied)}, {role}, {did}; the directory names none for {the_group}."
 
 
-ONE_TO_ONE = Rule("coach/one-to-one", SENTENCE, Severity.VIOLATION, _REMEDY, _one_to_one, leaders=True)
-PARTIAL_TEAM = Rule("coach/partial-team", SENTENCE, Severity.VIOLATION, _REMEDY, _partial_team, leaders=True)
-PRIVACY_COPY = Rule("coach/privacy-copy", SENTENCE, Severity.NOTICE, _REMEDY, _privacy_copy, leaders=True)
+ONE_TO_ONE = Rule(
+    "coach/one-to-one", SENTENCE, Severity.VIOLATION, _REMEDY, _one_to_one, version=2, leaders=True
+)
+PARTIAL_TEAM = Rule(
+    "coach/partial-team", SENTENCE, Severity.VIOLATION, _REMEDY, _partial_team, version=2, leaders=True
+)
+PRIVACY_COPY = Rule(
+    "coach/privacy-copy", SENTENCE, Severity.NOTICE, _REMEDY, _privacy_copy, version=2, leaders=True
+)

@@ -58,10 +58,9 @@ class _Addressed:
 def _no_administrator(context: Context) -> Iterable[Draft]:
     if context.exempt.author(context.author):
         return
-    participants = {context.author.person.id, *context.message.audience.ids}
     for found in _addressed(context):
         settings = context.message.settings
-        if not attending(context.directory, found.group, participants, settings, context.day):
+        if not attending(context.directory, found.group, context.participants, settings, context.day):
             yield _draft(context, found)
 
 
@@ -173,4 +172,6 @@ def _missing(context: Context, found: _Addressed) -> str:
     return f"No administrator who answers for it ({who}) is in the {group.kind.value} or took part."
 
 
-NO_ADMINISTRATOR = Rule("group/no-administrator", SENTENCE, Severity.VIOLATION, _REMEDY, _no_administrator)
+NO_ADMINISTRATOR = Rule(
+    "group/no-administrator", SENTENCE, Severity.VIOLATION, _REMEDY, _no_administrator, version=2
+)

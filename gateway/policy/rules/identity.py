@@ -5,7 +5,8 @@ students or their guardians. Many people have one name, so it is a notice whatev
 is left out: sellers and parents with a teacher's name write to schools every day.
 
 `identity/possible-impersonation`: a message bears a staff member's name or address, and nothing vouches for it. The
-staff member is a victim here, if anything; the notice is for IT.
+staff member is a victim here, if anything; the notice is for IT. The same notice, about nobody on the staff, is for
+mail from a domain that is written like the district's with letters of another alphabet.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gateway.config import Severity
 from gateway.directory.model import Person
 from gateway.policy.capacity import family, is_guardian, is_staff, is_student
 from gateway.policy.context import MOST_LISTED, Context, Draft, Rule, Standing
-from gateway.policy.identify import Account
+from gateway.policy.identify import UNKNOWN, Account, Identity, Step
 from gateway.policy.model import Involved
 from gateway.policy.rules import off_channel
 from gateway.policy.wording import by_name, display_name, how_sure, paragraph, people_called, quoted
@@ -70,12 +71,33 @@ def _impersonated(context: Context) -> Iterable[Draft]:
     yield _draft(
         context,
         ordered,
-        f"A message to {_called(context, ordered)} bears the name or an address of {display_name(author.person)}, who "
-        "works for the district, and nothing shows that it is genuine.",
-        "This is no finding about that staff member: somebody may be misusing their name. Whoever looks after the "
-        "security of mail should have a look.",
+        *_imitation(author, _called(context, ordered)),
+        "Whoever looks after the security of mail should have a look.",
         marks=(FOR_IT,),
     )
+
+
+def _imitation(author: Identity, called: str) -> tuple[str, str]:
+    """What stands on the message, and that it accuses nobody."""
+    name = display_name(author.person)
+    if author.person is UNKNOWN:
+        return (
+            f"{name}: a message to {called} came from a domain that is written like the district's and is another.",
+            "This is no finding about anybody on the staff: somebody may want to pass for the district.",
+        )
+    return (
+        f"A message to {called} bears the name or an address of {name}, who works for the district, and nothing shows "
+        "that it is genuine.",
+        "This is no finding about that staff member: somebody may be misusing their name.",
+    )
+
+
+def _genuine(context: Context) -> str:
+    """The sentence on whether the sender's domain vouches for the message; of a look-alike that says little."""
+    authentication = context.message.transaction.authentication
+    if context.author.step is Step.LOOK_ALIKE and authentication is not None and authentication.genuine:
+        return f"The domain that sent it, {authentication.domain}, vouches for the message, but not for that name."
+    return context.genuine
 
 
 def _called(context: Context, people: list[Person]) -> str:
@@ -100,10 +122,10 @@ def _draft(context: Context, people: list[Person], *sentences: str, marks: tuple
 
     return Draft(
         confidence=author.confidence,
-        author_role="staff",
+        author_role="unknown" if author.person is UNKNOWN else "staff",
         people=tuple(involved(person) for person in people[:MOST_LISTED]),
         groups=(),
-        explanation=paragraph(*sentences, how_sure(author.confidence, [author.why], context.genuine)),
+        explanation=paragraph(*sentences, how_sure(author.confidence, [author.why], _genuine(context))),
         marks=marks,
         softened=True,
     )
@@ -124,5 +146,6 @@ POSSIBLE_IMPERSONATION = Rule(
     Severity.NOTICE,
     "The message could not be shown to come from the sender it names.",
     _impersonated,
+    version=2,
     about=Standing.DOUBTFUL,
 )

@@ -176,19 +176,20 @@ def _at_school_account_only(context: Context, person: Person) -> bool:
 
 def reaches_school(context: Context, person: Person, way: Way) -> bool:
     """Whether a message reaches somebody at the district in this way: a school account, or a group's list."""
-    return (
-        way.group is not None
-        or any(owner.person.id == person.id and owner.address.kind in SCHOOL_KINDS for owner in way.owners)
-        or context.directory.is_district(way.address)
-    )
+    if way.group is not None:
+        return True
+    for owner in way.owners:  # a loop, because a message may have ten thousand recipients
+        if owner.address.kind in SCHOOL_KINDS and owner.person.id == person.id:
+            return True
+    return context.directory.is_district(way.address)
 
 
 def at_school_account(context: Context, person: Person) -> bool:
     """Whether a message reaches somebody's school account, wherever else it does; a list leads to it."""
-    return any(
-        has_school_account(person) if way.group is not None else reaches_school(context, person, way)
-        for way in context.message.audience.ways[person.id]
-    )
+    for way in context.message.audience.ways[person.id]:
+        if has_school_account(person) if way.group is not None else reaches_school(context, person, way):
+            return True
+    return False
 
 
 def _worth_naming(concerns: _Concerns) -> _Concerns:
