@@ -485,13 +485,9 @@ class Policy(Section):
     rules: dict[str, RuleSettings] = Field(default_factory=dict, description="Settings by rule id.")
     safesport: SafeSport = SafeSport()
 
-    def told(self) -> list[str]:
-        """The rules that ask for notices to reviewers."""
-        return [
-            rule
-            for rule, chosen in self.rules.items()
-            if chosen.action in (Action.NOTIFY, Action.HOLD, Action.REJECT)
-        ]
+    def with_action(self, *actions: Action) -> tuple[str, ...]:
+        """The rules that have one of some actions."""
+        return tuple(rule for rule, chosen in self.rules.items() if chosen.action in actions)
 
 
 class Notices(Section):
@@ -636,9 +632,10 @@ class Config(Section):
 
     def _notice_problems(self) -> list[str]:
         found = []
-        if (told := self.policy.told()) and not self.notices.reviewers:
+        telling = self.policy.with_action(Action.NOTIFY, Action.HOLD)
+        if telling and not self.notices.reviewers:
             found.append(
-                f"notices.reviewers: expected addresses, for {told[0]} has an action that tells reviewers"
+                f"notices.reviewers: expected addresses, for {telling[0]} has an action that tells reviewers"
             )
         if self.hold.then == "escalate" and not self.hold.escalate_to:
             found.append('hold.escalate_to: expected addresses, for hold.then is "escalate"')

@@ -1,17 +1,17 @@
 """Text as the catalog keeps it: storable everywhere, and folded into words for comparison.
 
 `clean` makes any Python string storable in SQLite and PostgreSQL. `fold` turns text into words without
-case and accents; the same function is applied to what is stored and to what is asked, so they meet.
+case and accents (`message.words`); the same function is applied to what is stored and to what is asked, so they meet.
 Nothing here raises on any string.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+")
+from gateway.message.words import words
+
+__all__ = ["clean", "clean_json", "fold", "words"]
 
 
 def clean(text: str, limit: int = 2000) -> str:
@@ -45,18 +45,6 @@ def clean_json(value: Any, limit: int = 20_000) -> Any:
             return [clean_json(each, limit) for each in value]
         case _:
             return value
-
-
-def words(text: str) -> list[str]:
-    """The words of `text`: runs of letters and digits, without case and accents."""
-    if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
-        # Folding can compose or decompose again (U+0345), so the result is normalised once more.
-        text = unicodedata.normalize("NFKC", text)
-    else:
-        text = text.lower()
-    return _WORD.findall(text)
 
 
 def fold(text: str) -> str:

@@ -22,7 +22,7 @@ from gateway.catalog import holds
 from gateway.catalog.holds import Held
 from gateway.catalog.reader import Catalog
 from gateway.catalog.store import read_watermark
-from gateway.config import Config
+from gateway.config import Action, Config
 from gateway.holds.oversight import Step, steps
 from gateway.message import events
 from gateway.notices.letters import write
@@ -89,11 +89,16 @@ class Desk:
             if read_watermark(connection).position < self._needed:
                 return _Due()
             decided = self._decisions(connection, waiting, now)
-            if decided or not (self._config.policy.told() or holds.exist(connection)):
+            if decided or not (self._may_tell() or holds.exist(connection)):
                 return _Due(decided)  # people are told of what was decided in the next turn
             self._read_roster()
             told = plan(connection, self._config, self._roster.directory, now)
             return _Due(notices=told.notices, untellable=told.untellable)
+
+    def _may_tell(self) -> bool:
+        """Whether there is anybody to tell, and a rule that asks for it."""
+        asking = self._config.policy.with_action(Action.NOTIFY, Action.HOLD, Action.REJECT)
+        return bool(asking and self._config.notices.reviewers)
 
     def _read_roster(self) -> None:
         """Look at the roster's files, as often as `directory.poll` says."""
