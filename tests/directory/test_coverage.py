@@ -63,6 +63,16 @@ def test_gaps_of_people(rosters: Rosters, role: str, email: str, agents: str, ex
     assert {(line.code, line.group, line.people) for line in coverage(found.directory)} == {BASE} | expected
 
 
+def test_one_who_is_student_and_staff(rosters: Rosters) -> None:
+    """Most likely a slip of the roster, and one that keeps a teacher out of every rule."""
+    row = USER.format(school="high", role="student", email="x@harbor.example", agents="g1")
+    both = rosters.with_rows("users.csv", row, row.replace("student", "teacher"))
+    found = {(line.code, line.people) for line in coverage(rosters.load(both).directory)}
+    assert ("student-and-staff", ("x",)) in found
+    one = rosters.with_rows("users.csv", row)
+    assert "student-and-staff" not in {line.code for line in coverage(rosters.load(one).directory)}
+
+
 def test_members_without_an_address(rosters: Rosters) -> None:
     files = {
         **rosters.with_rows("users.csv", USER.format(school="high", role="student", email="", agents="g1")),

@@ -14,12 +14,15 @@ from gateway.directory.names import (
     LONGEST,
     Fit,
     Name,
+    addresses_in,
+    as_shown,
     compare,
     family_keys,
     fit,
     folded,
     is_service,
     is_through_service,
+    mixes_alphabets,
     roster_names,
     skeleton,
     surname_keys,
@@ -81,6 +84,71 @@ def test_what_is_disguised() -> None:
     assert fit([reading], roster_names("Maria", "Lopez")) is Fit.FULL
     assert not any(reading.disguised for reading in written("Мария Lopez"))
     assert not any(reading.disguised for reading in written("María López"))
+
+
+def test_a_word_of_look_alike_letters_is_read_both_ways() -> None:
+    """The first reads it as Cyrillic, the other by its look: the surname Pope."""
+    one, other = written("Eva \u0420\u043e\u0440\u0435")
+    assert (one.words, one.disguised) == (("eva", "rore"), False)
+    assert (other.words, other.disguised) == (("eva", "pope"), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "disguised"),
+    [
+        ("Maria Lopez", "Maria Lopez", False),
+        ("María López", "María López", False),
+        ("\u200eMaria Lopez\u200f", "Maria Lopez", False),
+        ("\u202aMaria\u202c Lopez", "Maria Lopez", False),
+        ("Maria Lopez \U0001f469\u200d\U0001f3eb", "Maria Lopez \U0001f469\U0001f3eb", False),
+        ("Ma\u200bria", "Maria", True),
+        ("Mar\u00adia", "Maria", True),
+        ("Ma\u2060\u200dria", "Maria", True),
+        ("\u202ezepoL airaM", "Maria Lopez", True),
+        ("Maria \u202ezepoL\u202c!", "Maria Lopez!", True),
+        ("\u202e", "", True),
+        ("\u202eab\u202ecd", "badc", True),
+    ],
+)
+def test_as_shown(text: str, shown: str, disguised: bool) -> None:
+    assert as_shown(text) == (shown, disguised)
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("harbor", False),
+        ("h\u0430rbor", True),
+        ("harb\u03bfr", True),
+        ("h\u0251rbor", True),
+        ("K\u0254fi", False),  # as Twi is written
+        ("h\u00e4fen", False),
+        ("\u043c\u0438\u0440", False),
+        ("\u043c\u0438\u0440.example", False),  # a word in each
+        ("\u03bc\u0438", True),
+        ("\u6771\u4eac Tokyo", False),
+    ],
+)
+def test_mixed_alphabets(text: str, mixed: bool) -> None:
+    assert mixes_alphabets(text) is mixed
+
+
+@pytest.mark.parametrize(
+    ("display", "addresses"),
+    [
+        ("Maria Lopez", []),
+        ("maria@school.example", ["maria@school.example"]),
+        ("'maria@school.example' (x@y)", ["maria@school.example", "x@y"]),
+        ("maria @ school.example", ["maria@school.example"]),
+        ("maria\uff20school.example", ["maria@school.example"]),
+        ("ma\u200bria@school.example", ["maria@school.example"]),
+        ("\u200b" * 200 + "maria@school.example", ["maria@school.example"]),
+        ("x" * LONGEST + " maria@school.example", []),
+        ("@", []),
+    ],
+)
+def test_addresses_in_a_display_name(display: str, addresses: list[str]) -> None:
+    assert addresses_in(display) == addresses
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.message import addresses
-from gateway.message.addresses import MAILBOX_LIMIT, mailboxes
+from gateway.message.addresses import ADDRESS_LIMIT, MAILBOX_LIMIT, NAME_LIMIT, mailboxes
 
 DETERMINISTIC = settings(deadline=None, derandomize=True, max_examples=500)
 
@@ -159,6 +159,26 @@ def test_control_characters_in_a_name_are_replaced() -> None:
 def test_hostile_lists_are_cut_off(value: str) -> None:
     assert len(mailboxes([value * (MAILBOX_LIMIT + 5)])) == MAILBOX_LIMIT
     assert len(mailboxes([value] * (MAILBOX_LIMIT + 5))) == MAILBOX_LIMIT
+
+
+@pytest.mark.parametrize("form", ["{}", "Joan <{}>", "Joan <{}>; x", "({}) {}", "Team: {};", "<{} >"])
+def test_an_address_longer_than_any_is_none(form: str) -> None:
+    longest = "a" * (ADDRESS_LIMIT - 2) + "@b"
+    assert [address for _, address in read(form.format(longest, longest))] == [longest]
+    assert read(form.format("a" + longest, "a" + longest)) == []
+    assert read(form.format("a" + longest, "a" + longest), "c@d") == [("", "c@d")]
+
+
+@pytest.mark.parametrize("form", ['"{}" <a@b>', "{} <a@b>", "{} <a@b>; x", "a@b ({})"])
+def test_of_a_long_name_the_beginning_counts(form: str) -> None:
+    ((name, address), *_) = read(form.format("Joan " * 50_000))
+    assert address == "a@b"
+    assert name == " ".join(["Joan"] * (NAME_LIMIT // 5))
+
+
+def test_words_of_a_long_name_are_decoded_before_it_is_cut() -> None:
+    ((name, _),) = read("=?utf-8?Q?J=C3=B6rg?= " * 100 + "<a@b>")
+    assert name == "Jörg" * 100
 
 
 NAME = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=20).map(

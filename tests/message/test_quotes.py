@@ -116,6 +116,15 @@ def test_parts() -> None:
     assert found(body, "Content-Type: multipart/mixed; boundary=outer\n") == [WRITER, ADDRESSEE]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("before", ["", "Subject: x\n", "X: y\n content-type: text/plain\n" * 20_000])
+def test_the_type_may_stand_anywhere_in_the_header(end: str, before: str) -> None:
+    head = f'{before}MIME-Version: 1.0\nContent-Type: multipart/mixed;\n\tboundary="b"\nTo: x\n'
+    body = f"--b\nContent-Type: text/plain\n\n{ATTRIBUTION}\n--b--\n"
+    raw = f"{head}\n{body}".replace("\n", end)
+    assert [(quoted.address, quoted.part.value) for quoted in quoted_mailboxes(raw.encode())] == [WRITER]
+
+
 def test_a_part_without_header() -> None:
     body = f"--b\n\n{ATTRIBUTION}\n--b--\n"
     assert found(body, "Content-Type: multipart/mixed; boundary=b\n") == [WRITER]
