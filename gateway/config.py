@@ -173,6 +173,11 @@ class Storage(Section):
         return self.path / "run"
 
     @property
+    def rosters(self) -> Path:
+        """The directories that were in use, by day."""
+        return self.path / "rosters"
+
+    @property
     def log_key(self) -> Path:
         """The key of the hashes that stand for addresses in the log."""
         return self.path / "log.key"

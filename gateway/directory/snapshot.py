@@ -169,6 +169,11 @@ class Directory:
         """Active students whose guardian this person is."""
         return self._children.get(guardian_id, _NOBODY)
 
+    @property
+    def principals_by_school(self) -> Mapping[str, frozenset[str]]:
+        """Principals by the sourcedId of their school."""
+        return self._principals
+
     def principals_of(self, school: str) -> frozenset[str]:
         """Principals of a school (sourcedId of its org)."""
         return self._principals.get(school, _NOBODY)

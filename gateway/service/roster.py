@@ -12,6 +12,7 @@ from datetime import datetime
 import structlog
 
 from gateway.config import Config
+from gateway.directory.history import keep
 from gateway.directory.importer import Import, RosterError
 from gateway.directory.reload import Watched
 from gateway.directory.snapshot import Directory
@@ -24,6 +25,7 @@ class Roster:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         """Reads nothing yet: the directory is empty."""
         self._metrics = metrics
+        self._history = config.storage.rosters
         self._log = structlog.get_logger()
         self._watched = Watched(
             config.directory.path,
@@ -55,6 +57,7 @@ class Roster:
         if isinstance(result, Import):
             gc.collect()
             gc.freeze()
+            self._keep(result.directory)
         directory = self.directory
         self._metrics.directory_people.set(len(directory.people))
         self._metrics.directory_groups.set(len(directory.groups))
@@ -71,3 +74,10 @@ class Roster:
                 groups=len(directory.groups),
                 problems=len(result.problems),
             )
+
+    def _keep(self, directory: Directory) -> None:
+        """Keep the directory for its day; mail is judged by it all the same where the disk will not have it."""
+        try:
+            keep(self._history, directory)
+        except OSError as error:
+            self._log.error("directory_not_kept", reason=error.strerror)
