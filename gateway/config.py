@@ -520,7 +520,7 @@ class Notices(Section):
     authors: bool = Field(
         False,
         description="Tell authors too, kindly, at their district address: of violations and advisories that are "
-        "certain or strong.",
+        "certain or strong, and of those that turned out to be in order.",
     )
 
 

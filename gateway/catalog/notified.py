@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, distinct, exists, false, func, insert, or_, select
 
 from gateway.catalog.rows import FindingRow, NoticeRow
 from gateway.catalog.schema import finding_messages, findings, messages, notified, whole_judgement
@@ -41,12 +41,33 @@ def told(connection: Connection, subjects: Iterable[str]) -> set[tuple[str, str]
     return found
 
 
+def letters(connection: Connection, *audiences: str, since: datetime) -> int:
+    """How many notices told something to some audiences from `since` on; `name-*`: to all whose names begin so."""
+    asked = [
+        notified.c.audience.startswith(audience[:-1], autoescape=True)
+        if audience.endswith("*")
+        else notified.c.audience == audience
+        for audience in audiences
+    ]
+    chosen = select(func.count(distinct(notified.c.archive_id))).where(
+        notified.c.at >= since, or_(false(), *asked)
+    )
+    return connection.scalar(chosen) or 0
+
+
 def untold(
-    connection: Connection, audience: str, *, since: datetime, until: datetime, limit: int = 5000
+    connection: Connection,
+    audience: str,
+    *,
+    since: datetime,
+    until: datetime,
+    severities: Collection[str] = (),
+    limit: int = 5000,
 ) -> list[FindingRow]:
     """Open findings detected from `since` to `until` that ask for a notice and that `audience` was not told of.
 
-    Not those of a message whose judgement as a whole is still awaited. The oldest first.
+    Only those of some severities, if any are given. Not those of a message whose judgement as a whole is still
+    awaited. The oldest first.
     """
     awaited = exists().where(
         finding_messages.c.finding_id == findings.c.id,
@@ -54,8 +75,10 @@ def untold(
         whole_judgement.c.content_id == messages.c.content_id,
     )
     asking = findings.c.action.in_(("notify", "hold", "reject"))
+    grave = [findings.c.severity.in_(sorted(severities))] if severities else []
     wanted = (
         findings.c.status == OPEN,
+        *grave,
         asking,
         findings.c.detected_at >= since,
         findings.c.detected_at <= until,
@@ -82,6 +105,23 @@ def of_message(connection: Connection, seq: int) -> list[FindingRow]:
     """The findings about one transaction that hold."""
     linked = exists().where(finding_messages.c.finding_id == findings.c.id, finding_messages.c.seq == seq)
     return _findings(connection, findings.c.status != SUPERSEDED, linked, limit=_IN_LIST)
+
+
+def of_messages(connection: Connection, seqs: Iterable[int]) -> dict[int, list[FindingRow]]:
+    """The findings about each of some transactions that hold."""
+    wanted = sorted(set(seqs))
+    found: dict[int, list[FindingRow]] = {seq: [] for seq in wanted}
+    for at in range(0, len(wanted), _IN_LIST):
+        chosen = (
+            select(findings, finding_messages.c.seq.label("shown_by"))
+            .join(finding_messages, finding_messages.c.finding_id == findings.c.id)
+            .where(finding_messages.c.seq.in_(wanted[at : at + _IN_LIST]), findings.c.status != SUPERSEDED)
+            .order_by(findings.c.detected_at, findings.c.id)
+        )
+        for row in connection.execute(chosen).mappings():
+            finding = dict(row)
+            found[finding.pop("shown_by")].append(cast(FindingRow, finding))
+    return found
 
 
 def _told(audience: str) -> ColumnElement[bool]:

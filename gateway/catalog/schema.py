@@ -238,7 +238,7 @@ notified = Table(
     Column("subject", Text, primary_key=True),  # a finding, a held message, a day
     Column("audience", Text, primary_key=True),
     Column("archive_id", Text, nullable=False),  # of the notice
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
 )
 
 watermark = Table(

@@ -24,7 +24,7 @@ from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOptio
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.importer import Import, RosterError, read_roster
 from gateway.directory.problems import RowProblem
-from gateway.policy.check import gaps, problems
+from gateway.policy.check import gaps, problems, unknown_schools
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import Refusal
@@ -255,6 +255,8 @@ def _directory(config: Config) -> Iterator[Line]:
     )
     today = datetime.now(config.district.zone).date()
     yield from (Line(Grade.WARNING, "policy", text) for text in problems(config.policy, directory, today))
+    unknown = unknown_schools("notices.schools", config.notices.schools, directory)
+    yield from (Line(Grade.WARNING, "notices", text) for text in unknown)
 
 
 def _rows(problems: Iterable[RowProblem]) -> Iterator[Line]:

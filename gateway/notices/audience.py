@@ -21,6 +21,7 @@ from gateway.config import Config
 from gateway.directory.model import Group
 from gateway.directory.snapshot import Directory
 from gateway.message.canonical import canonical_address
+from gateway.policy.groups import means_school
 from gateway.policy.rules.identity import FOR_IT
 
 
@@ -79,17 +80,14 @@ class Audience:
         notices = self.settings.notices
         if FOR_IT in finding["marks"]:
             return notices.it or notices.reviewers
-        names = {name for school in self.schools(finding) for name in self._called(school)}
+        concerned = self.schools(finding)
         own = [
             address
-            for school, addresses in notices.schools.items()
-            if _folded(school) in names
+            for name, addresses in notices.schools.items()
+            if any(means_school(self.directory, name, school) for school in concerned)
             for address in addresses
         ]
         return own or notices.reviewers
-
-    def _called(self, school: str) -> tuple[str, str]:
-        return _folded(school), _folded(self.directory.schools.get(school, school))
 
     def _behind(self, address: str) -> set[str | None]:
         return {match.person.id for match in self.directory.matches(address)}
@@ -108,7 +106,3 @@ def _readers(directory: Directory, group: Group) -> set[str]:
         readers.update(current.members, current.leaders, current.administrators, current.guardians)
         ahead += current.groups
     return readers
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()

@@ -27,11 +27,15 @@ from gateway.config import Config
 from gateway.notices.told import (
     Body,
     CameBack,
+    Case,
     Digest,
     Escalated,
+    HeldBody,
+    InOrder,
     Listing,
     Notice,
     ReleasedUnseen,
+    Several,
     ToAuthor,
     Violations,
     Waiting,
@@ -48,7 +52,9 @@ _TEMPLATES: dict[type[Body], str] = {
     Escalated: "escalated",
     ReleasedUnseen: "released",
     CameBack: "returned",
+    Several: "several",
     ToAuthor: "authors",
+    InOrder: "in-order",
 }
 
 
@@ -92,6 +98,16 @@ def _subject(body: Body, settings: Config) -> str:
                 f"{body.held:,} held" if body.held else "",
             ]
             return f"Policy digest, {body.day:%b} {body.day.day}: {', '.join(filter(None, parts))}"
+        case ToAuthor():
+            return "About the district's policy on e-mail: how to do it right"
+        case InOrder():
+            return "About an earlier letter of ours: this was in order"
+        case _:
+            return _held_subject(body, settings)
+
+
+def _held_subject(body: HeldBody, settings: Config) -> str:
+    match body:
         case Waiting():
             until = f" until {_short(body.until, settings)}" if body.until is not None else ""
             return f"Held message waits for your decision{until}"
@@ -101,8 +117,16 @@ def _subject(body: Body, settings: Config) -> str:
             return f"Held message was released without a decision, {_short(body.released, settings)}"
         case CameBack():
             return f"Released message came back, received {_short(body.message.received, settings)}"
-        case ToAuthor():
-            return "About the district's policy on e-mail: how to do it right"
+        case Several(case=Case.WAITING):
+            until = f", the first until {_short(body.until, settings)}" if body.until is not None else ""
+            return f"{body.count:,} held messages wait{until}"
+        case Several(case=Case.ESCALATED):
+            since = _short(body.since, settings)
+            return f"{body.count:,} held messages without a decision since {since}"
+        case Several(case=Case.RELEASED):
+            return f"{body.count:,} held messages were released without a decision"
+        case Several():
+            return f"{body.count:,} released messages came back"
 
 
 def _short(at: datetime, settings: Config) -> str:

@@ -20,7 +20,11 @@ from gateway.notices.audience import Audience
 from gateway.notices.wording import NAME_LIMIT, name_of, shown
 from gateway.policy.wording import series
 
-MOST_LISTED = 200  # findings in one letter; a longer one is not read, and some mail systems refuse it
+MOST_LISTED = (
+    200  # findings or messages in a letter; a longer one is not read, and some mail systems refuse it
+)
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]  # subject and audience, as `catalog.notified` keeps them
 
 
 class Kind(StrEnum):
@@ -68,13 +72,14 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class HeldMessage:
-    """A message that was held back."""
+    """A message that was held back, with all its transactions that are told of together."""
 
-    id: str
+    id: str  # of the first
     received: datetime
     authors: str  # names; "" where no finding stands any more
     recipients: int
     listing: Listing
+    transactions: int = 1  # in which its mail server sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,41 @@ class CameBack:
     reply: str  # of the next hop
 
 
+class Case(StrEnum):
+    """What several held messages in one letter have in common."""
+
+    WAITING = "waiting"
+    ESCALATED = "escalated"
+    RELEASED = "released"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A held message in a list."""
+
+    id: str
+    received: datetime
+    authors: str  # names; "" where no finding stands any more
+    recipients: int
+    transactions: int
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """So many held messages at once that one letter tells of them all."""
+
+    case: Case
+    count: int
+    messages: tuple[Brief, ...]  # the oldest
+    more: int  # that are not listed
+    since: datetime  # when the first was received
+    until: datetime | None  # when time is up for the first; None: never
+    then: str  # "release" or "escalate"
+    limit: float  # seconds for which each waits
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
     """One message of an author's."""
@@ -161,7 +201,25 @@ class ToAuthor:
     count: int  # messages
 
 
-Body: TypeAlias = Violations | Digest | Waiting | Escalated | ReleasedUnseen | CameBack | ToAuthor
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What one rule found in a message, and does not find any longer."""
+
+    rule: str
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """A kind letter to an author: something that we wrote to them about is as it should be."""
+
+    name: str
+    cleared: tuple[Cleared, ...]
+    more: int
+
+
+HeldBody: TypeAlias = Waiting | Escalated | ReleasedUnseen | CameBack | Several
+Body: TypeAlias = Violations | Digest | HeldBody | ToAuthor | InOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +228,7 @@ class Notice:
 
     kind: Kind
     recipients: tuple[str, ...] = field(repr=False)
-    about: tuple[tuple[str, str], ...]  # subject and audience, as `catalog.notified` keeps them
+    about: Pairs
     body: Body = field(repr=False)
 
 

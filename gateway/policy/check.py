@@ -7,7 +7,7 @@ mail was sent. Nothing here stops mail: a setting that names nobody has no effec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from gateway.config import Policy
@@ -21,6 +21,17 @@ from gateway.policy.rules.table import RULES
 def problems(settings: Policy, directory: Directory, today: date) -> tuple[str, ...]:
     """Each problem as "key: what is wrong; what was expected"."""
     return (*_rules(settings, directory, today), *_administrators(settings, directory, today))
+
+
+def unknown_schools(key: str, names: Iterable[str], directory: Directory) -> Iterator[str]:
+    """What is wrong with names that a setting has for schools; the same form."""
+    schools = {*directory.schools, *(group.school for group in directory.groups.values() if group.school)}
+    for name in names:
+        meant = sum(means_school(directory, name, school) for school in schools)
+        if not meant:
+            yield f'{key}."{name}": no school in the directory is {name!r}; expected a sourcedId or name'
+        elif meant > 1:
+            yield f'{key}."{name}": {meant} schools have this name, and all are meant; expected a sourcedId'
 
 
 def gaps(settings: Policy, directory: Directory, today: date) -> tuple[CoverageLine, ...]:
@@ -47,18 +58,12 @@ def _rules(settings: Policy, directory: Directory, today: date) -> Iterator[str]
 
 
 def _administrators(settings: Policy, directory: Directory, today: date) -> Iterator[str]:
-    schools = {*directory.schools, *(group.school for group in directory.groups.values() if group.school)}
     for kind, chosen in settings.fallback_administrators.items():
         key = f"policy.fallback_administrators.{kind}"
         yield from _answering(f"{key}.people", chosen.people, directory, today)
+        yield from unknown_schools(f"{key}.schools", chosen.schools, directory)
         for name, people in chosen.schools.items():
-            where = f'{key}.schools."{name}"'
-            meant = sum(means_school(directory, name, school) for school in schools)
-            if not meant:
-                yield f"{where}: no school in the directory is {name!r}; expected a sourcedId or name"
-            elif meant > 1:
-                yield f"{where}: {meant} schools have this name, and all are meant; expected a sourcedId"
-            yield from _answering(where, people, directory, today)
+            yield from _answering(f'{key}.schools."{name}"', people, directory, today)
 
 
 def _answering(key: str, people: tuple[str, ...], directory: Directory, today: date) -> Iterator[str]:

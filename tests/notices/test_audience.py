@@ -10,6 +10,7 @@ from tests.notices.town import GROUPS, MEMBERS, Town, clock
 
 Make = Callable[..., Town]
 NOON = clock("10-14 12:00")
+SOON = clock("10-14 12:00:05")  # the transactions of a message of noon are here
 SETTLED = clock("10-14 12:10")
 
 
@@ -137,7 +138,7 @@ def test_a_reviewer_does_not_decide_about_their_own_message(town: Make) -> None:
     """Two authors, one of them a reviewer: she is told neither of the hold nor of the other's part in it."""
     here = town(notices("reviewers = pat rae"))
     here.found("carla", "pat", at=NOON, action="hold", held=True)
-    (notice,) = here.plan(NOON).notices
+    (notice,) = here.plan(SOON).notices
     assert notice.recipients == ("rae@harbor.example",)
 
 
@@ -149,6 +150,6 @@ def test_a_hold_is_no_matter_for_it_and_for_nobody_in_it(town: Make, action: str
     holding = here.finding("carla", id="a", action="hold")
     kept = here.finding("pat", id="b", action=action, marks=["for-it"])
     here.judge_again(message, at=NOON, findings=[holding, kept])
-    (notice,) = here.plan(NOON).notices
+    (notice,) = here.plan(SOON).notices
     assert notice.recipients == ("rae@harbor.example",)
     assert notice.about == ((message, "held"), ("a", "reviewers"))

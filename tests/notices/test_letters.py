@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 from uuid import UUID
 from zipfile import ZipFile
 
@@ -23,12 +24,26 @@ from gateway.config import Config
 from gateway.message.envelope import Envelope
 from gateway.notices.letters import COLUMNS, Letter, write
 from gateway.notices.record import record
-from gateway.notices.told import Body, HeldMessage, Kind, Listing, Notice, ToAuthor, Waiting
+from gateway.notices.told import (
+    Body,
+    Brief,
+    Case,
+    Cleared,
+    HeldMessage,
+    InOrder,
+    Kind,
+    Listing,
+    Notice,
+    Several,
+    ToAuthor,
+    Waiting,
+)
 from gateway.policy.model import Verdict
 from tests.notices.town import ORGS, REVIEWERS, Town, clock
 
 Make = Callable[..., Town]
 NOON = clock("10-14 12:00")
+SOON = clock("10-14 12:00:05")  # the transactions of a message of noon are here
 ROOT = Path(__file__).resolve().parents[2]
 ID = UUID("01a13b24-5800-7000-8b22-7777d4dd1fc6")
 RULES = """
@@ -203,7 +218,7 @@ Roosevelt Middle (1)
 def test_held(town: Make) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True, to=3)
-    letter = only(here, "10-14 12:00")
+    letter = only(here, "10-14 12:00:05")
     assert letter.subject == "Held message waits for your decision until Oct 15, 12:00 PM EDT"
     assert (
         letter.text
@@ -231,11 +246,13 @@ def test_escalated(town: Make) -> None:
     hold = '[hold]\nlimit = 7200\nthen = "escalate"\nescalate_to = ["sue@harbor.example"]\n'
     here = town(REVIEWERS + hold)
     message, _ = here.found("carla", at=NOON, action="hold", held=True)
-    assert "it goes on waiting, and the people above you" in " ".join(only(here, "10-14 12:00").text.split())
-    here.tell(NOON)
+    assert "it goes on waiting, and the people above you" in " ".join(
+        only(here, "10-14 12:00:05").text.split()
+    )
+    here.tell(SOON)
     for at in ("10-14 14:00", "10-14 16:00"):
         here.event(message, clock(at), event="hold-escalated", to=1)
-    letter = only(here, "10-14 16:00")
+    letter = only(here, "10-14 16:00:05")
     assert letter.subject == "Held message without a decision since Oct 14, 12:00 PM EDT"
     assert (
         letter.text
@@ -262,11 +279,11 @@ each 2 hours.
 def test_released_unseen(town: Make) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True)
-    here.tell(NOON)
+    here.tell(SOON)
     late = clock("10-15 12:00")
     here.tell(late)
     here.event(message, late, event="hold-released", by="mailgw (time limit)", reason="", automatic=True)
-    letter = only(here, "10-15 12:00")
+    letter = only(here, "10-15 12:00:05")
     assert letter.subject == "Held message was released without a decision, Oct 15, 12:00 PM EDT"
     assert (
         letter.text
@@ -291,11 +308,11 @@ up to you; this shows the message:
 def test_returned(town: Make) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True, to=2)
-    here.tell(NOON)
+    here.tell(SOON)
     here.event(message, NOON, event="hold-released", by="pat", reason="Fine.")
     reply = "550 5.1.1 <gil@lee.example>: unknown user"
     here.event(message, NOON, event="returned", reply=reply, outbox={"left": [], "undelivered": [1]})
-    letter = only(here, "10-14 12:00")
+    letter = only(here, "10-14 12:00:05")
     assert letter.subject == "Released message came back, received Oct 14, 12:00 PM EDT"
     assert (
         letter.text
@@ -360,6 +377,204 @@ supervisor.
     )
 
 
+def test_a_held_message_that_its_mail_server_split(town: Make) -> None:
+    here = town()
+    message, *_ = here.parts("carla", NOON, NOON, at_once(2), to=2)
+    letter = only(here, "10-14 12:00:07")
+    assert (
+        f"""\
+Written by:  Carla Coach
+To:          6 recipients in 3 transactions of its mail server
+Received:    Wednesday, October 14, 2026, 12:00 PM EDT
+Waits until: Thursday, October 15, 2026, 12:00 PM EDT
+
+If nobody decides until then, it is released to its recipients, and you
+are told.
+
+    mailgw hold show {message}
+"""
+        in letter.text
+    )
+    assert letter.text.count(message) == 3
+
+
+def at_once(seconds: int) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+SO_MANY = """\
+Held messages in such numbers may mean that a rule is set wrongly, or
+that something is missing in the roster. For each of them, mailgw hold
+show says why it was held and how sure that is. A finding is a question
+for a person, not a verdict.
+"""
+
+
+def test_several_that_wait(town: Make) -> None:
+    here = town()
+    split, *_ = here.parts("carla", NOON, NOON, to=3)
+    others = [here.parts("tim", NOON, rule="off-channel/student")[0] for _ in range(5)]
+    letter = only(here, "10-14 12:00:05")
+    assert letter.subject == "6 held messages wait, the first until Oct 15, 12:00 PM EDT"
+    rest = "".join(
+        f"""\
+{number}. Tim Kay, to 1 recipient
+   off-channel/student
+   received Wednesday, October 14, 2026, 12:00 PM EDT
+   mailgw hold show {id}
+
+"""
+        for number, id in enumerate(others, 2)
+    )
+    assert (
+        letter.text
+        == f"""\
+6 messages are held: the rules of the district's policy ask a person
+first. They have not been delivered. Please look at them and decide.
+
+Each one waits for 24 hours, the first until Thursday, October 15, 2026,
+12:00 PM EDT. If nobody decides until then, it is released to its
+recipients, and you are told.
+
+    mailgw hold list
+
+{SO_MANY}
+The messages, oldest first
+--------------------------
+
+1. Carla Coach, to 6 recipients in 2 transactions of its mail server
+   coach/one-to-one
+   received Wednesday, October 14, 2026, 12:00 PM EDT
+   mailgw hold show {split}
+
+{rest}{END}"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "until", "then", "subject", "opening"),
+    [
+        (
+            Case.WAITING,
+            None,
+            "release",
+            "1,000 held messages wait",
+            """\
+1,000 messages are held: the rules of the district's policy ask a person
+first. They have not been delivered. Please look at them and decide.
+
+They wait until somebody decides.
+
+    mailgw hold list
+""",
+        ),
+        (
+            Case.WAITING,
+            NOON + timedelta(days=1),
+            "escalate",
+            "1,000 held messages wait, the first until Oct 15, 12:00 PM EDT",
+            """\
+1,000 messages are held: the rules of the district's policy ask a person
+first. They have not been delivered. Please look at them and decide.
+
+If nobody decides about one of them within 24 hours, for the first of
+them until Thursday, October 15, 2026, 12:00 PM EDT, it goes on waiting,
+and the people above you are asked, again and again.
+
+    mailgw hold list
+""",
+        ),
+        (
+            Case.ESCALATED,
+            NOON,
+            "escalate",
+            "1,000 held messages without a decision since Oct 14, 12:00 PM EDT",
+            """\
+1,000 messages are held, or came back after their release, and nobody
+has decided what becomes of them. You are asked because the reviewers
+have not answered in time.
+
+They go on waiting until somebody decides; you are asked again after
+each 24 hours.
+
+    mailgw hold list
+""",
+        ),
+        (
+            Case.RELEASED,
+            NOON,
+            "release",
+            "1,000 held messages were released without a decision",
+            """\
+1,000 held messages were released to their recipients by themselves:
+nobody decided about them within 24 hours, and nobody's mail is to be
+forgotten.
+
+There is nothing to decide any more. Whether to talk with the authors is
+up to you; this shows what was held:
+
+    mailgw hold list --all
+""",
+        ),
+        (
+            Case.RETURNED,
+            NOON,
+            "release",
+            "1,000 released messages came back",
+            """\
+1,000 messages that were held and then released could not be delivered
+to all their recipients. They wait for you again.
+
+Release them once more when the reason is gone, or refuse them.
+Releasing sends them only to those who were not reached.
+
+    mailgw hold list
+""",
+        ),
+    ],
+)
+def test_several_of_each_case(
+    settings: Config, case: Case, until: datetime | None, then: str, subject: str, opening: str
+) -> None:
+    """Two hundred of them are listed; one has no finding any more."""
+    listed = (Brief("one", NOON, "", 2, 1, ""), *(Brief("x", NOON, "Tim Kay", 1, 1, "a/b"),) * 199)
+    body = Several(case, 1000, listed, 800, NOON, until, then, 86400)
+    notice = Notice(Kind.HELD, ("pat@harbor.example",), (), body)
+    letter = write(notice, settings, id=ID, now=NOON)
+    assert letter.subject == subject
+    assert letter.text.startswith(f"{opening}\n{SO_MANY}")
+    assert "1. To 2 recipients\n   no finding holds any longer\n   received" in letter.text
+    assert letter.text.count("Tim Kay") == 199
+    command = "mailgw hold list --all" if case == Case.RELEASED else "mailgw hold list"
+    assert f"\nand 800 more, see {command}.\n\n--" in letter.text
+    assert f"and 800 more, see <code>{command}</code>." in letter.html
+
+
+def test_to_an_author_that_something_was_in_order(town: Make) -> None:
+    here = town(AUTHORS)
+    message, _ = here.found("tim", at=NOON, rule="off-channel/student")
+    here.tell(clock("10-14 12:10"))
+    here.judge_again(message, at=clock("10-14 13:00"))
+    at = clock("10-14 13:00")
+    notice = next(each for each in here.plan(at).notices if each.kind == "authors")
+    letter = here.letter(notice, at)
+    assert letter.subject == "About an earlier letter of ours: this was in order"
+    assert (
+        letter.text
+        == f"""\
+Dear Tim Kay,
+
+we wrote to you about mail of yours, and now that all of it is known,
+this turned out to be in order: there is nothing that you need to do,
+and we are sorry for the trouble.
+
+- your message of Wednesday, October 14, 2026, 12:00 PM EDT
+  (off-channel/student)
+
+{END}"""
+    )
+
+
 # --- every letter ------------------------------------------------------------------------------------------
 
 
@@ -383,6 +598,9 @@ def every_letter(town: Make, **roster: str) -> list[tuple[Notice, Letter, Town]]
     taken_back, _ = here.found("tim", at=NOON)
     held = [here.receive("tim@kay.example", "di@harbor.example", at=NOON, held=True) for _ in range(3)]
     tell("10-14 12:10")
+    for number in range(6):
+        here.parts("tim", clock("10-14 12:20"), clock("10-14 12:20"), rule=f"off-channel/{number}")
+    tell("10-14 12:21")
     here.judge_again(taken_back, at=clock("10-14 13:00"))
     here.event(held[0], clock("10-15 06:00"), event="hold-escalated", to=1)
     here.event(held[1], clock("10-15 06:00"), event="hold-released", by="mailgw (time limit)", reason="")
@@ -395,6 +613,7 @@ def every_letter(town: Make, **roster: str) -> list[tuple[Notice, Letter, Town]]
     )
     tell("10-15 07:00")
     assert {notice.kind for notice, _, _ in found} == set(Kind)
+    assert {type(notice.body) for notice, _, _ in found} == set(get_args(Body))
     everything = " ".join(" ".join(letter.text for _, letter, _ in found).split())
     assert "The sender's domain vouches for the message." in everything
     assert "identity/possible-impersonation" in everything
@@ -463,7 +682,7 @@ def test_text_and_html_say_the_same(town: Make) -> None:
 
 def test_the_same_notice_makes_the_same_bytes(town: Make) -> None:
     for notice, letter, here in every_letter(town):
-        at = clock("10-15 07:00") if b"15 Oct 2026" in letter.raw else clock("10-14 12:10")
+        at = parts(letter.raw)[0]["Date"].datetime
         assert here.letter(notice, at) == letter
 
 
@@ -503,7 +722,13 @@ TAGS |= {"hr", "code", "strong"}
 def hostile(name: str) -> list[Body]:
     """Letters in which a name stands wherever one can."""
     message = HeldMessage(name, NOON, name, 1, Listing())
-    return [Waiting(message, None, "release"), ToAuthor(name, (), 1)]
+    brief = Brief(name, NOON, name, 1, 2, name)
+    return [
+        Waiting(message, None, "release"),
+        Several(Case.WAITING, 1, (brief,), 0, NOON, None, "release", 1),
+        ToAuthor(name, (), 1),
+        InOrder(name, (Cleared(name, NOON),), 0),
+    ]
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
@@ -621,7 +846,7 @@ def test_a_letter_to_an_author_is_bounded_too(town: Make) -> None:
 def test_the_record_of_a_notice(town: Make) -> None:
     here = town()
     message, finding = here.found("carla", at=NOON, action="hold", held=True)
-    (notice,) = here.plan(NOON).notices
+    (notice,) = here.plan(SOON).notices
     letter = here.letter(notice, NOON, ID)
     document, raw = record(notice, letter, here.settings, ID, NOON)
     assert raw == letter.raw

@@ -8,13 +8,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.config import Config
+from gateway.catalog import notified
+from gateway.config import Config, Severity
 from gateway.notices.plan import author_address, digest_due
-from gateway.notices.told import CameBack, Digest, Escalated, ReleasedUnseen, ToAuthor, Violations, Waiting
+from gateway.notices.told import (
+    CameBack,
+    Digest,
+    Escalated,
+    InOrder,
+    ReleasedUnseen,
+    ToAuthor,
+    Violations,
+    Waiting,
+)
 from tests.notices.town import ACCOUNTS, REVIEWERS, USERS, Town, clock
 
 Make = Callable[..., Town]
 NOON = clock("10-14 12:00")
+SOON = clock("10-14 12:00:05")  # the transactions of a message of noon are here
 BOTH = ("pat@harbor.example", "rae@harbor.example")
 AUTHORS = f"{REVIEWERS}authors = true\n"
 ESCALATING = f'{REVIEWERS}[hold]\nlimit = 3600\nthen = "escalate"\nescalate_to = ["sue@harbor.example"]\n'
@@ -86,7 +97,7 @@ def test_what_matters_most_in_one_message_comes_first(town: Make) -> None:
     mild = here.finding("carla", id="a", severity="advisory", rule="student/one-to-one")
     grave = here.finding("carla", id="b", action="hold")
     here.judge_again(message, at=NOON, findings=[mild, grave])
-    (notice,) = here.plan(NOON).notices
+    (notice,) = here.plan(SOON).notices
     assert isinstance(notice.body, Waiting)
     (school,) = notice.body.message.listing.schools
     assert [told.severity for told in school.told] == ["violation", "advisory"]
@@ -185,13 +196,34 @@ def test_what_nobody_was_told_of_is_not_taken_back(town: Make) -> None:
     assert kinds(here, "10-14 12:10") == kinds(here, "10-15 07:00") == []
 
 
+@pytest.mark.parametrize(
+    ("severities", "limit", "expected"),
+    [
+        ([], 10, ["violation", "advisory", "notice", "violation"]),
+        ([Severity.VIOLATION], 10, ["violation", "violation"]),
+        ([Severity.NOTICE, Severity.ADVISORY], 10, ["advisory", "notice"]),
+        ([Severity.NOTICE], 1, ["notice"]),  # what was not asked for takes no place
+    ],
+)
+def test_findings_of_some_severities(
+    town: Make, severities: list[Severity], limit: int, expected: list[str]
+) -> None:
+    here = town()
+    for severity in ("violation", "advisory", "notice", "violation"):
+        here.found("carla", at=NOON, severity=severity)
+    span = {"since": NOON, "until": NOON}
+    with here.store.engine.connect() as connection:
+        rows = notified.untold(connection, "reviewers", **span, severities=severities, limit=limit)
+    assert [finding["severity"] for finding in rows] == expected
+
+
 # --- held messages -----------------------------------------------------------------------------------------
 
 
-def test_a_held_message_is_told_at_once_and_its_finding_with_it(town: Make) -> None:
+def test_a_held_message_is_told_soon_and_its_finding_with_it(town: Make) -> None:
     here = town()
     message, finding = here.found("carla", at=NOON, action="hold", held=True, to=3)
-    (notice,) = here.tell(NOON)
+    (notice,) = here.tell(SOON)
     assert (notice.kind, notice.recipients) == ("held", BOTH)
     assert notice.about == ((message, "held"), (finding, "reviewers"))
     assert isinstance(notice.body, Waiting)
@@ -210,7 +242,7 @@ def test_what_is_held_again_and_again_is_counted_in_the_digest(town: Make) -> No
     here = town()
     here.found("carla", at=clock("10-13 09:00"), action="hold", held=True)
     here.found("carla", at=NOON, action="hold", held=True)
-    here.tell(NOON)
+    here.tell(SOON)
     for day in ("10-15", "10-16"):
         (digest,) = here.tell(clock(f"{day} 07:00"))
         assert isinstance(digest.body, Digest)
@@ -222,7 +254,7 @@ def test_what_is_held_again_and_again_is_counted_in_the_digest(town: Make) -> No
 def test_what_is_decided_is_told_to_nobody(town: Make, decision: str) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True)
-    here.tell(NOON)
+    here.tell(SOON)
     here.event(message, NOON, event=decision, by="pat", reason="Seen.")
     assert kinds(here, "10-15 07:00") == []
 
@@ -230,10 +262,11 @@ def test_what_is_decided_is_told_to_nobody(town: Make, decision: str) -> None:
 def test_each_escalation_is_told_to_those_above(town: Make) -> None:
     here = town(ESCALATING)
     message, _ = here.found("carla", at=NOON, action="hold", held=True)
-    (first,) = here.tell(NOON)
+    (first,) = here.tell(SOON)
     assert isinstance(first.body, Waiting) and first.body.then == "escalate"
-    for times, at in ((1, "10-14 13:00"), (2, "10-14 14:00")):
+    for times, at in ((1, "10-14 13:00:00"), (2, "10-14 14:00:00")):
         here.event(message, clock(at), event="hold-escalated", to=1)
+        at = at.removesuffix("0") + "5"
         (notice,) = here.tell(clock(at))
         assert (notice.kind, notice.recipients) == ("overdue", ("sue@harbor.example",))
         assert notice.about == ((message, f"escalated-{times}"),)
@@ -244,20 +277,20 @@ def test_each_escalation_is_told_to_those_above(town: Make) -> None:
 def test_the_superintendent_is_not_asked_about_herself(town: Make) -> None:
     here = town(ESCALATING)
     message, _ = here.found("sue", at=NOON, action="hold", held=True)
-    here.tell(NOON)
+    here.tell(SOON)
     here.event(message, NOON, event="hold-escalated", to=1)
-    (notice,) = here.plan(NOON).notices
+    (notice,) = here.plan(SOON).notices
     assert notice.recipients == BOTH
 
 
 def test_a_release_by_the_clock_is_told(town: Make) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True)
-    here.tell(NOON)
+    here.tell(SOON)
     late = clock("10-15 12:00")
     here.tell(late)  # the digest
     here.event(message, late, event="hold-released", by="mailgw (time limit)", reason="", automatic=True)
-    (notice,) = here.tell(late)
+    (notice,) = here.tell(late + timedelta(seconds=5))
     assert (notice.kind, notice.about) == ("overdue", ((message, "released-unseen"),))
     assert notice.recipients == BOTH
     assert isinstance(notice.body, ReleasedUnseen) and notice.body.released == late
@@ -267,7 +300,7 @@ def test_a_release_by_the_clock_is_told(town: Make) -> None:
 def test_each_return_of_a_released_message_is_told(town: Make) -> None:
     here = town()
     message, _ = here.found("carla", at=NOON, action="hold", held=True, to=3)
-    here.tell(NOON)
+    here.tell(SOON)
     failed = {
         "event": "returned",
         "reply": "550 no <ann@x.example>",
@@ -277,13 +310,13 @@ def test_each_return_of_a_released_message_is_told(town: Make) -> None:
         here.event(message, clock(at), event="hold-released", by="pat", reason="Fine.")
         assert kinds(here, at) == []
         here.event(message, clock(at), **failed)
-        (notice,) = here.tell(clock(at))
+        (notice,) = here.tell(clock(f"{at}:05"))
         assert (notice.kind, notice.recipients) == ("returned", BOTH)
         decided = clock(at).astimezone(UTC).isoformat()
         assert notice.about == ((f"{message} {decided}", "returned"),)
         assert isinstance(notice.body, CameBack)
         assert (notice.body.undelivered, notice.body.reply) == (2, "550 no <[address not shown]>")
-        assert here.plan(clock(at)).notices == ()
+        assert here.plan(clock(f"{at}:05")).notices == ()
 
 
 # --- authors -----------------------------------------------------------------------------------------------
@@ -380,3 +413,46 @@ def test_a_school_account_hosted_elsewhere_is_not_written_to(town: Make) -> None
     person = here.directory.people["c1"]
     assert [address.kind for address in person.addresses if address.kind == "alias"]
     assert author_address(here.directory, person, NOON.date()) is None
+
+
+def test_authors_are_told_at_once_what_turned_out_to_be_in_order(town: Make) -> None:
+    here = town(AUTHORS)
+    message, gone = here.found("tim", at=NOON)
+    here.found("tim", at=NOON)  # this stands
+    assert authors_told(here, "10-14 12:10") == [("tim@harbor.example",)]
+    here.tell(clock("10-14 12:10"))
+    here.judge_again(message, at=clock("10-14 13:00"))
+    (notice,) = (each for each in here.tell(clock("10-14 13:00")) if each.kind == "authors")
+    assert notice.recipients == ("tim@harbor.example",)
+    assert notice.about == ((gone, "author-taken-back"),)
+    assert isinstance(notice.body, InOrder)
+    assert authors_told(here, "10-14 13:00") == []
+
+
+@pytest.mark.parametrize(
+    ("author", "confidence", "settings", "expected"),
+    [
+        ("carla", "certain", AUTHORS, 1),
+        ("carla", "likely", AUTHORS, 0),  # was not told of it
+        ("ned", "certain", AUTHORS, 0),  # nor he: he has no address in the district
+        ("carla", "certain", REVIEWERS, 0),
+    ],
+)
+def test_which_authors_are_told_that_something_was_in_order(
+    town: Make, author: str, confidence: str, settings: str, expected: int
+) -> None:
+    here = town(settings)
+    message, _ = here.found(author, at=NOON, confidence=confidence)
+    here.tell(clock("10-14 12:10"))
+    here.judge_again(message, at=clock("10-14 13:00"))
+    assert len(authors_told(here, "10-14 13:00")) == expected
+
+
+def test_a_district_that_stopped_to_tell_authors_does_not_tell_them_this_either(town: Make) -> None:
+    here = town(AUTHORS)
+    message, _ = here.found("carla", at=NOON)
+    here.tell(clock("10-14 12:10"))
+    here.judge_again(message, at=clock("10-14 13:00"))
+    silent = here.settings.notices.model_copy(update={"authors": False})
+    here.settings = here.settings.model_copy(update={"notices": silent})
+    assert authors_told(here, "10-14 13:00") == []

@@ -201,6 +201,16 @@ class Town:
         message = self._keep(envelope, {"verdict": verdict, "held": held}, raw)
         return [message, *(finding["id"] for finding in findings)]
 
+    def parts(self, author: str, *times: datetime, to: int = 1, **more: Any) -> list[str]:
+        """A message held in a transaction at each of some times; the archive ids, and that of the one finding."""
+        finding = self.finding(author, action="hold", **more)
+        verdict = {"findings": [finding], "action": "hold", "errors": []}
+        readers = [f"r{number}@harbor.example" for number in range(to)]
+        raw = self._raw("x@out.example", readers)
+        sent = [self._envelope("x@out.example", *readers, at=at) for at in times]
+        held = [self._keep(each, {"verdict": verdict, "held": True}, raw) for each in sent]
+        return [*held, finding["id"]]
+
     def finding(self, who: str, /, **more: Any) -> dict[str, Any]:
         """Something about an author: a violation that is certain, and that people are to be told of."""
         self.made += 1
@@ -296,6 +306,8 @@ class Town:
 
 
 def clock(text: str) -> datetime:
-    """A time by the district's clock, such as "10-14 12:00" of 2026."""
-
-    return datetime.strptime(f"2026-{text}", "%Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo("America/New_York"))
+    """A time by the district's clock, such as "10-14 12:00" or "10-14 12:00:05" of 2026."""
+    seconds = ":%S" if text.count(":") > 1 else ""
+    return datetime.strptime(f"2026-{text}", f"%Y-%m-%d %H:%M{seconds}").replace(
+        tzinfo=ZoneInfo("America/New_York")
+    )

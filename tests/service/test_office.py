@@ -166,11 +166,14 @@ async def test_nothing_is_forgotten_where_the_office_is_killed_and_the_next_hop_
 async def test_time_releases_what_nobody_decides_and_says_so(
     gateway: Any, counting_hop: Any, until: Any
 ) -> None:
-    installed = gateway("hold", "[hold]\nlimit = 3\n")
+    installed = gateway("hold", "[hold]\nlimit = 8\n")
     await installed.ready()
     await asyncio.to_thread(send, installed.port())
-    # The message, the letter that it is held, and the letter that it went on unseen.
+    # The letter that it is held, the message, and the letter that it went on unseen.
     await until(lambda: len(counting_hop.taken) == 3)
+    subjects = [letter(taken)["Subject"] for taken in counting_hop.taken]
+    assert subjects[0].startswith("Held message waits") and subjects[1] == "Your knee"
+    assert subjects[2].startswith("Held message was released without a decision")
     assert counting_hop.accepted.count("Your knee") == 1
     (held,) = holds(installed, "--all")
     assert held["decided_by"] == "mailgw (time limit)"
@@ -219,3 +222,18 @@ async def test_notices_of_what_is_only_told(gateway: Any, counting_hop: Any, unt
     text = letter(told).get_body(("plain",)).get_content()
     assert "North School" in text
     assert BEN not in text
+
+
+async def test_a_message_that_its_mail_server_split_is_one_letter(
+    gateway: Any, counting_hop: Any, until: Any
+) -> None:
+    installed = gateway("hold")
+    await installed.ready()
+    for reader in (BEN, "one@district.example", "two@district.example"):
+        await asyncio.to_thread(send, installed.port(), "Your knee", reader)
+    await until(lambda: len(counting_hop.taken) == 1)
+    text = letter(counting_hop.taken[0]).get_body(("plain",)).get_content()
+    assert "3 recipients in 3 transactions of its mail server" in text
+    installed.run("hold", "release", holds(installed)[0]["id"], "--by", "Pat Kim")
+    await until(lambda: counting_hop.accepted.count("Your knee") == 3)
+    assert len(counting_hop.taken) == 4
