@@ -1,11 +1,11 @@
 """The directories that were in use, kept by day, so that years later mail is read by the roster of its own day.
 
 One file for each day and version: JSON in a Zstandard frame, `2026-11-23-4f1d2c9a0b7e.json.zst`, which holds a
-directory as it was built: no file of the roster, and so no column that was never used (passwords). It holds registered
-personal addresses as the roster does, so nobody but the service may read it.
+directory as it was built: no file of the roster, and so no column that was never used (passwords). **Personal accounts
+are left out**: the registry of them is written nowhere. Nobody but the service may read the files.
 
-Promises: a kept directory answers as the one that was kept did; a file is whole or not there. Whoever asks for a day
-that was not kept gets the last one before it, and else the first one after it.
+Promises: a kept directory answers as the one that was kept did, but for personal accounts; a file is whole or not
+there. Whoever asks for a day that was not kept gets the last one before it, and else the first one after it.
 
 Fails with OSError where the disk does; a file that cannot be read is passed over, and named in the log by its name.
 """
@@ -153,6 +153,7 @@ def _person_facts(person: Person) -> dict[str, Any]:
         "addresses": [
             [one.address, one.canonical, one.kind, one.source, _iso(one.verified_on)]
             for one in person.addresses
+            if one.kind is not AddressKind.PERSONAL
         ],
         "dates": [_iso(person.start), _iso(person.end)],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from gateway.directory.history import History, keep
+from gateway.directory.model import AddressKind, Person
 from gateway.directory.snapshot import Directory
 from tests.directory.conftest import NOW, Rosters
 
@@ -32,8 +33,16 @@ def district(rosters: Rosters, *, later: int = 0, **files: str) -> Directory:
 
 
 def told(directory: Directory) -> dict[str, Any]:
-    """Everything that a directory knows, with what it derives."""
-    return {one.name: getattr(directory, one.name) for one in fields(directory)}
+    """Everything that a directory knows, with what it derives, but for personal accounts."""
+    bare = {id: _without_personal(person) for id, person in directory.people.items()}
+    given = {one.name: getattr(directory, one.name) for one in fields(directory) if one.init}
+    rebuilt = Directory(**{**given, "people": bare}, principals=directory.principals_by_school)
+    return {one.name: getattr(rebuilt, one.name) for one in fields(rebuilt)}
+
+
+def _without_personal(person: Person) -> Person:
+    kept = (one for one in person.addresses if one.kind is not AddressKind.PERSONAL)
+    return replace(person, addresses=tuple(kept))
 
 
 def test_a_kept_directory_is_the_one_that_was_kept(rosters: Rosters, tmp_path: Path) -> None:
@@ -42,10 +51,14 @@ def test_a_kept_directory_is_the_one_that_was_kept(rosters: Rosters, tmp_path: P
     after = History(tmp_path / "history").of(before.as_of, before.version)
     assert after is not None
     assert told(after) == told(before)
+    assert before.match("tim@kay.example") is not None
+    assert after.match("tim@kay.example") is None
     assert path.name == f"2026-10-14-{before.version}.json.zst"
-    assert path.stat().st_mode & 0o007 == 0  # it holds registered personal addresses
+    assert path.stat().st_mode & 0o007 == 0
     octets = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=2**20)
-    assert b"tim@kay.example" in octets
+    assert b"tim.kay@harbor.example" in octets
+    assert b"@kay.example" not in octets  # registered personal accounts are written nowhere
+    assert b"cy.fox@gmail.com" not in octets
     assert b"Hunter2!" not in octets  # a column of the roster that nobody may read
 
 
