@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -482,10 +483,16 @@ def test_root_leaves_nothing_behind_that_the_service_cannot_write(service: Holdi
 def test_a_user_who_may_not_is_told_how(service: Holding) -> None:
     id = service.hold()
     service.settings.storage.path.chmod(0o700)
+    nobody = pwd.getpwnam("nobody")
+    # Started by root: the interpreter may stand where only root can read.
+    script = (
+        "import os, sys; from gateway.cli.main import main; "
+        f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid}); "
+        "sys.argv[0] = 'mailgw'; main()"
+    )
     done = subprocess.run(
-        [*MAILGW, "hold", "release", id, "--config", str(service.config)],
-        user="nobody", extra_groups=(), capture_output=True, text=True, timeout=60, cwd="/",
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, "-c", script, "hold", "release", id, "--config", str(service.config)],
+        capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert "not for this user; run this with sudo" in done.stderr
