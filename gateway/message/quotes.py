@@ -169,7 +169,7 @@ _OTHER_FIELDS = frozenset(
     }
 )  # fmt: skip
 _FIELD = re.compile(r"([^\W\d_][^:：]{0,20}?)\**\s*[:：]\**\s*(.*)", re.DOTALL)
-_WROTE = re.compile(
+ATTRIBUTION = re.compile(
     r"(?:\bschrieb\s[^<>]{1,40}<[^<>\s]{1,100}>|wrote|writes|escribió|escreveu|a écrit|schrieb|ha scritto"
     r"|написала?|napisała?|ekri)"
     r"(?:\s*\(.{0,20}\))?\s*[:：]\s*\Z",
@@ -181,9 +181,9 @@ _BLOCK_LINES = 8  # the fields of a quoted header stand together
 
 def _quoted(text: str) -> Iterator[Quoted]:
     lines = [line[:_LINE_LIMIT].strip(_QUOTE_MARKS) for line in text.splitlines()[:_LINES]]
-    fields = [_field(line) for line in lines]
+    fields = [header_field(line) for line in lines]
     for number, line in enumerate(lines):
-        if _WROTE.search(line[-200:]):
+        if ATTRIBUTION.search(line[-200:]):
             yield from _attribution(lines, number)
         field = fields[number]
         if field is not None and isinstance(field[0], Part) and "@" in field[1]:
@@ -193,7 +193,7 @@ def _quoted(text: str) -> Iterator[Quoted]:
                 yield from (Quoted(box.address, field[0]) for box in mailboxes([field[1]])[:QUOTED_LIMIT])
 
 
-def _field(line: str) -> tuple[Part | str, str] | None:
+def header_field(line: str) -> tuple[Part | str, str] | None:
     """Which field of a quoted header a line is, and what it says; None where it is none."""
     match = _FIELD.match(line)
     if match is None:
