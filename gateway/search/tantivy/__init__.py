@@ -1,0 +1,12 @@
+"""Search on Tantivy, a library in this process: an index in a folder, one writer and any number of readers.
+
+- `writer` writes it, `searcher` asks it; `place` opens it and says what errors mean
+- `text` makes words, `schema` fields, `questions` queries; `ranking` puts hits in order and `counting` counts them
+"""
+
+from __future__ import annotations
+
+from gateway.search.tantivy.searcher import TantivySearcher
+from gateway.search.tantivy.writer import TantivyWriter
+
+__all__ = ["TantivySearcher", "TantivyWriter"]

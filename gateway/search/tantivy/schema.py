@@ -1,0 +1,199 @@
+"""The fields of the index, and a document as its fields.
+
+Words have their positions; facts are whole terms; numbers are columns. Stored is only what a hit must tell and no
+column can: the archive's id and the content's. Addresses and domains carry their place in front ("to:ann@x.org").
+One more document marks the position: it has no field of a message, so only what asks for all must leave it out.
+
+A change here, or in how words are made (`text`, `message.words`), needs a new VERSION: it is part of the schema, and
+Tantivy opens no index with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import tantivy
+
+from gateway.message.words import fold
+from gateway.search.document import Document, Mailbox, Named
+from gateway.search.engine import Facet
+from gateway.search.query.tree import Keyword, Place, TextField
+from gateway.search.tantivy.text import NOBODY, joined
+
+VERSION = 1
+MARK = f"mark_{VERSION}"
+POSITION = "position"
+MARKED = "position"  # the term of the document that marks it
+
+ANALYSER = "words"
+WHOLE = "raw"
+SEQ, ID, CONTENT, RECEIVED, DATE, SIZE = "seq", "id", "content", "received", "date", "size"
+SUBJECT, NEW, QUOTED, FILENAME, ATTACHMENT = "subject", "new", "quoted", "filename", "attachment"
+TEXTS = {
+    TextField.SUBJECT: (SUBJECT,),
+    TextField.NEW: (NEW,),
+    TextField.BODY: (NEW, QUOTED),
+    TextField.FILENAME: (FILENAME,),
+    TextField.ATTACHMENT: (ATTACHMENT,),
+    TextField.ANY: (SUBJECT, NEW, FILENAME, ATTACHMENT, QUOTED),
+}
+PLACES = (Place.FROM, Place.TO, Place.CC, Place.BCC, Place.RCPT)
+ADDRESS, DOMAIN = "address", "domain"
+GROUP_NAME, SCHOOL_NAME = "group_name", "school_name"
+
+# Each keyword's field; those that are a facet as well are columns too.
+KEYWORDS = {keyword: keyword.value.replace("-", "_") for keyword in Keyword}
+FACETS = {facet: facet.value for facet in Facet} | {Facet.SENDER: "sender", Facet.DOMAIN: "author_domain"}
+
+DIGESTS = frozenset({Keyword.CONTENT, Keyword.SHA256})
+DIGEST_LETTERS = 24  # 96 bits in hexadecimal
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def name_field(place: Place) -> str:
+    """The field of names in a place."""
+    return f"name_{place.value}"
+
+
+def build() -> tantivy.Schema:
+    """The schema."""
+    builder = tantivy.SchemaBuilder()
+    for name in (SUBJECT, NEW, QUOTED, FILENAME, ATTACHMENT, *map(name_field, PLACES)):
+        builder.add_text_field(name, tokenizer_name=ANALYSER, index_option="position")
+    columns = frozenset(FACETS.values())
+    facts = {*KEYWORDS.values(), *columns, ADDRESS, DOMAIN, GROUP_NAME, SCHOOL_NAME, MARK}
+    for name in sorted(facts):
+        builder.add_text_field(
+            name,
+            tokenizer_name=WHOLE,
+            index_option="basic",
+            fast=name in columns,
+            stored=name in (ID, CONTENT),
+        )
+    builder.add_integer_field(SEQ, indexed=True, fast=True)
+    # Signed all of them: a Python int put into an unsigned field ends Tantivy's writing thread.
+    for name in (RECEIVED, DATE, SIZE, POSITION):
+        builder.add_integer_field(name, fast=True)
+    return builder.build()
+
+
+def register(index: tantivy.Index) -> None:
+    """Make known how words are told apart; an index must hear it each time that it is opened."""
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    index.register_tokenizer(ANALYSER, words.filter(tantivy.Filter.custom_stopword([NOBODY])).build())
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970; exact. Raises TypeError for a time without zone."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(number: int) -> datetime:
+    """The other way."""
+    return _EPOCH + number * _MICROSECOND
+
+
+def digest(value: str) -> str:
+    """As much of a digest as tells it from all others: its letters are what the dictionary of terms is full of."""
+    return value[:DIGEST_LETTERS]
+
+
+def whole(value: str) -> str:
+    """A fact as it is stored; half of a surrogate pair is no text, and becomes a question mark."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def mark(position: int) -> tantivy.Document:
+    """The document that says how far the index is."""
+    made = tantivy.Document()
+    made.add_text(MARK, MARKED)
+    made.add_integer(POSITION, position)
+    return made
+
+
+def to_tantivy(document: Document) -> tantivy.Document:
+    """A document as its fields."""
+    made = tantivy.Document()
+    made.add_integer(SEQ, document.seq)
+    made.add_integer(RECEIVED, microseconds(document.received))
+    made.add_integer(SIZE, document.size)
+    if document.date is not None:
+        made.add_integer(DATE, microseconds(document.date))
+    for name, text in _texts(document):
+        if text:
+            made.add_text(name, text)
+    for name, values in _facts(document):
+        for value in dict.fromkeys(values):
+            if value:
+                made.add_text(name, whole(value))
+    return made
+
+
+def _texts(document: Document) -> Iterator[tuple[str, str]]:
+    yield SUBJECT, joined((document.subject,))
+    yield NEW, joined((document.body,))
+    yield QUOTED, joined((document.quoted, document.hidden))
+    if document.filenames:
+        yield FILENAME, joined(document.filenames)
+    if document.attachments:
+        yield ATTACHMENT, joined(document.attachments)
+    names: dict[Place, list[str]] = {}
+    for box in document.mailboxes:
+        names.setdefault(box.place, []).extend((box.name, local(box)))
+    for place, texts in names.items():
+        yield name_field(place), joined(dict.fromkeys(texts))
+
+
+def _facts(document: Document) -> Iterator[tuple[str, Iterable[str]]]:
+    boxes = document.mailboxes
+    authors = [box for box in boxes if box.place is Place.FROM]
+    yield FACETS[Facet.SENDER], [box.address for box in authors]
+    yield FACETS[Facet.DOMAIN], [box.domain for box in authors]
+    yield ADDRESS, [f"{box.place}:{box.address}" for box in boxes]
+    yield DOMAIN, [f"{box.place}:{domain}" for box in boxes for domain in domains(box.domain)]
+    yield KEYWORDS[Keyword.GROUP], [group.id for group in document.groups]
+    yield KEYWORDS[Keyword.SCHOOL], [school.id for school in document.schools]
+    yield GROUP_NAME, _folded(document.groups)
+    yield SCHOOL_NAME, _folded(document.schools)
+    for keyword, values in facts(document):
+        yield KEYWORDS[keyword], values
+
+
+def facts(document: Document) -> Iterator[tuple[Keyword, tuple[str, ...]]]:
+    """What is compared as a whole, but for groups and schools, which have names besides."""
+    yield Keyword.PERSON, document.persons
+    yield Keyword.ROLE, document.roles
+    yield Keyword.DIRECTION, (document.direction,)
+    yield Keyword.LISTENER, (document.listener,)
+    yield Keyword.RULE, document.rules
+    yield Keyword.SEVERITY, document.severities
+    yield Keyword.STATUS, document.statuses
+    yield Keyword.OUTCOME, (document.outcome,)
+    yield Keyword.THREAD, (document.thread,)
+    yield Keyword.ID, (document.id,)
+    yield Keyword.MESSAGE_ID, (document.message_id,)
+    yield Keyword.CONTENT, (digest(document.content_id),)
+    yield Keyword.SHA256, (digest(document.sha256),)
+    yield Keyword.DEFECT, document.defects
+    yield Keyword.LANGUAGE, (document.language,)
+    yield Keyword.HAS, document.has
+    yield Keyword.TYPE, document.types
+
+
+def local(box: Mailbox) -> str:
+    """The part of an address before the @."""
+    return box.address.rpartition("@")[0]
+
+
+def domains(domain: str) -> Iterator[str]:
+    """A domain and each one that it is in."""
+    while domain:
+        yield domain
+        domain = domain.partition(".")[2]
+
+
+def _folded(things: Iterable[Named]) -> list[str]:
+    return [fold(thing.name) for thing in things]
