@@ -173,6 +173,11 @@ class Storage(Section):
         return self.path / "run"
 
     @property
+    def search(self) -> Path:
+        """The search index."""
+        return self.path / "search"
+
+    @property
     def rosters(self) -> Path:
         """The directories that were in use, by day."""
         return self.path / "rosters"

@@ -10,7 +10,7 @@ Fails with sqlalchemy.exc.DBAPIError where the database does.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
 
@@ -85,6 +85,23 @@ def search(
         cursor=seqs[-1] if len(rows) > limit and seqs else None,
         coverage=coverage(connection, last_seq, hits),
     )
+
+
+def hits(connection: Connection, seqs: Sequence[int]) -> dict[int, Json]:
+    """Messages as search results, by sequence number, in the order of `seqs`; one that is not here is left out."""
+    rows = {
+        row["seq"]: row
+        for chunk in _chunks(seqs)
+        for row in connection.execute(select(messages).where(messages.c.seq.in_(chunk))).mappings()
+    }
+    to, rules = _recipients(connection, rows), _rules(connection, rows)
+    return {seq: shapes.hit(rows[seq], to[seq], rules[seq]) for seq in seqs if seq in rows}
+
+
+def messages_up_to(connection: Connection, position: int) -> int:
+    """How many messages the archive's entries up to this one are, of which the catalog has all."""
+    later = select(func.count()).select_from(messages).where(messages.c.seq > position)
+    return read_watermark(connection).messages - (connection.scalar(later) or 0)
 
 
 def coverage(connection: Connection, last_seq: int, hits: int | None = None) -> Coverage:
@@ -190,6 +207,10 @@ def findings(
     chosen = chosen.order_by(table.seq.desc(), table.id).limit(limit)
     for row in connection.execute(chosen.execution_options(yield_per=_FETCH)).mappings():
         yield shapes.finding(row)
+
+
+def _chunks(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (seqs[at : at + _FETCH] for at in range(0, len(seqs), _FETCH))
 
 
 def _recipients(connection: Connection, seqs: Iterable[int]) -> defaultdict[int, list[str]]:

@@ -12,6 +12,13 @@ Row = RowMapping
 Json = dict[str, Any]
 
 
+# Of a message as a search result, in their order.
+HIT_KEYS = (
+    "id", "seq", "received", "role", "from", "mail_from", "to", "subject", "date", "message_id", "size",
+    "attachments", "outcome", "rules", "defects", "indexed",
+)  # fmt: skip
+
+
 def moment(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with microseconds."""
     return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")

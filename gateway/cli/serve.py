@@ -26,6 +26,7 @@ class Part(StrEnum):
     ALL = "all"
     SMTP = "smtp"
     INDEXER = "indexer"
+    SEARCH = "search"
     OFFICE = "office"
 
 
@@ -102,6 +103,10 @@ async def _child(
 
         bound = adopt(sockets) if sockets else bind(settings.listener, 1)[0]
         return await worker.serve(settings, path, bound, parent, metrics)
+    if part is Part.SEARCH:
+        from gateway.service import searching
+
+        return await searching.serve(settings, path, parent, metrics)
     if part is Part.OFFICE:
         from gateway.service import office
 

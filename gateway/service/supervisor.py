@@ -42,7 +42,7 @@ class Child:
     """One process and how to start it."""
 
     name: str  # "smtp-0"
-    role: str  # "smtp", "indexer", "office"
+    role: str  # "smtp", "indexer", "search", "office"
     arguments: list[str]
     descriptors: tuple[int, ...] = ()
     process: asyncio.subprocess.Process | None = None
@@ -77,7 +77,7 @@ class Supervisor:
             self._children.append(
                 Child(f"smtp-{index}", "smtp", arguments, tuple(sock.fileno() for _, sock in share))
             )
-        for name in ("indexer", "office"):
+        for name in ("indexer", "search", "office"):
             self._children.append(Child(name, name, [name, "--name", name]))
         signals = Signals(self._reload)
         self._tasks = [asyncio.create_task(self._keep(child, metrics)) for child in self._children]

@@ -79,6 +79,9 @@ class Metrics:
     indexer_lag_seconds: Gauge
     indexer_entries: Counter
     indexer_errors: Counter
+    search_lag_entries: Gauge
+    search_documents: Counter
+    search_errors: Counter
     directory_people: Gauge
     directory_groups: Gauge
     directory_loaded_timestamp_seconds: Gauge

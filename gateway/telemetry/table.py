@@ -191,6 +191,12 @@ TABLE: tuple[Series, ...] = (
         "What went wrong while indexing, by where.",
         where=("entry", "gap", "judge", "step"),
     ),
+    # --- search
+    _gauge("search_lag_entries", Over.MAX, "Entries of the catalog that the search index does not have yet."),
+    _counter(
+        "search_documents", "Documents made for the search index; a message may need several in its life."
+    ),
+    _counter("search_errors", "Looks at archive, catalog or index that failed; they are tried again."),
     # --- directory
     _gauge("directory_people", Over.LATEST, "People in the directory in use."),
     _gauge("directory_groups", Over.LATEST, "Groups in the directory in use."),

@@ -1,0 +1,138 @@
+"""The search index's process: keeps the index current, and makes it anew where it is no use.
+
+It runs at a low priority, rests while mail needs the processors, and holds nothing that could be lost: the index is
+made of archive and catalog, from wherever its last commit was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from gateway.archive import Reader
+from gateway.catalog.reader import Catalog, CatalogUnavailableError
+from gateway.config import Config
+from gateway.directory.history import History
+from gateway.extraction.extractor import Extractor
+from gateway.extraction.model import Settings
+from gateway.indexer.process import Pace, Turn, scheduled
+from gateway.indexer.searching import SearchFollower, Step
+from gateway.search.engine import IndexDamaged
+from gateway.search.tantivy import TantivyWriter
+from gateway.service.channel import Parent
+from gateway.service.process import Signals
+from gateway.telemetry.metrics import Metrics
+
+_NICENESS = 15  # above the indexer's: what is not catalogued cannot be searched
+# What is behind a scan of many pages must be found soon as well; what was not read is counted as unreadable.
+_PATIENCE = Settings(seconds=60.0, ocr_seconds=30.0)
+_TROUBLE = 10.0  # seconds until the next look, after something went wrong
+
+
+class Librarian:
+    """The index with all it is made of. One thread at a time."""
+
+    def __init__(self, config: Config, extractor: Extractor) -> None:
+        self._config = config
+        self._extractor = extractor
+        self._log = structlog.get_logger()
+        self._reader = Reader(config.storage.archive)
+        self._catalog = Catalog(config.storage.catalog)
+        self._writer: TantivyWriter | None = None
+        self._follower: SearchFollower | None = None
+
+    def step(self, stop: asyncio.Event) -> tuple[Step, Turn]:
+        """Take the next entries; how far the index came, and what that had of the processors."""
+        before = scheduled()
+        done = self._opened().step(stop.is_set)
+        after = scheduled()
+        ran, waited = after[0] - before[0], after[1] - before[1]
+        return done, Turn(ran / 1e9, waited / (ran + waited) if ran + waited else 0.0)
+
+    def close(self) -> None:
+        """Let go of everything; the next step opens the index again."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self._follower = None
+        self._catalog.close()
+
+    def _opened(self) -> SearchFollower:
+        if self._follower is not None:
+            return self._follower
+        try:
+            self._writer = TantivyWriter(self._config.storage.search)
+        except IndexDamaged as error:
+            self._log.warning("search index is made anew", why=str(error))
+            shutil.rmtree(self._config.storage.search)
+            self._writer = TantivyWriter(self._config.storage.search)
+        self._follower = SearchFollower(
+            self._reader,
+            self._catalog,
+            self._writer,
+            history=History(self._config.storage.rosters),
+            domains=self._config.district.domains,
+            zone=self._config.district.zone,
+            extract=self._extractor.extract,
+            clock=lambda: datetime.now(UTC),
+            log=self._log,
+        )
+        return self._follower
+
+
+async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metrics) -> int:
+    """Keep the index current until told to stop; the exit code."""
+    log = structlog.get_logger()
+
+    async def reload() -> None:
+        log.info("reload_ignored", reason="the search index reads nothing that changes")
+
+    signals = Signals(reload)
+    with suppress(OSError):
+        os.nice(_NICENESS)  # threads made from here on inherit it
+    flushing = asyncio.create_task(metrics.keep_flushed())
+    with Extractor(_PATIENCE) as extractor, ThreadPoolExecutor(1, "search") as thread:
+        librarian = Librarian(config, extractor)
+        following = asyncio.create_task(_follow(librarian, thread, signals.stop, metrics))
+        parent.ready()
+        await signals.wait(parent)
+        signals.stop.set()
+        await following
+        await asyncio.get_running_loop().run_in_executor(thread, librarian.close)
+    flushing.cancel()
+    with suppress(asyncio.CancelledError):
+        await flushing
+    log.info("stopped")
+    return 0
+
+
+async def _follow(
+    librarian: Librarian, thread: ThreadPoolExecutor, stop: asyncio.Event, metrics: Metrics
+) -> None:
+    """Step after step until `stop`; nothing that goes wrong ends it."""
+    loop, pace, log = asyncio.get_running_loop(), Pace(), structlog.get_logger()
+    while not stop.is_set():
+        try:
+            done, turn = await loop.run_in_executor(thread, librarian.step, stop)
+        except CatalogUnavailableError:  # the indexer makes it, or is about to make it anew
+            pause = pace.idle
+        except Exception:
+            metrics.search_errors.inc()
+            log.exception("search_index_failed")
+            await loop.run_in_executor(thread, librarian.close)
+            pause = _TROUBLE
+        else:
+            metrics.search_documents.inc(done.documents)
+            metrics.search_lag_entries.set(done.remaining)
+            pause = pace.rest(turn) if done.remaining else pace.idle
+        try:
+            async with asyncio.timeout(pause):
+                await stop.wait()
+        except TimeoutError:
+            continue
