@@ -24,6 +24,7 @@ from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOptio
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.importer import Import, RosterError, read_roster
 from gateway.directory.problems import RowProblem
+from gateway.extraction.extractor import Extractor
 from gateway.policy.check import gaps, problems, unknown_schools
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
@@ -68,6 +69,7 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
         *_certificates(settings),
         *_users(settings),
         *_reload_sources(settings),
+        *_walls(),
     ]
     lines += asyncio.run(_next_hops(settings))
     lines += _directory(settings)
@@ -99,6 +101,18 @@ def _limits(config: Config) -> Iterator[Line]:
 
 
 # --- the machine ---------------------------------------------------------------------------------------
+
+# Without these an attachment that takes over its reader could do harm, or take the machine's memory.
+_NEEDED_WALLS = frozenset({"memory limited", "no network", "child process"})
+
+
+def _walls() -> Iterator[Line]:
+    """What stands around the child that reads attachments, on this kernel and for this user."""
+    with Extractor() as extractor:
+        for wall in extractor.protections():
+            missing = Grade.ERROR if wall.name in _NEEDED_WALLS else Grade.WARNING
+            grade = Grade.OK if wall.holds else missing
+            yield Line(grade, "attachments", f"{wall.name}: {wall.detail or ('yes' if wall.holds else 'no')}")
 
 
 def _storage(config: Config) -> Iterator[Line]:

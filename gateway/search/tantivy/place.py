@@ -66,7 +66,7 @@ def _meaning(doing: str, text: str) -> EngineError:
 def open_index(folder: Path, *, create: bool) -> tantivy.Index:
     """Open the index in a folder. Raises IndexMissing, IndexOutdated, IndexDamaged."""
     if create:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)  # the words of everybody's mail
     elif not (folder / META).exists():
         raise IndexMissing(f"nothing was indexed yet in {folder}")
     with explained("opening"):
