@@ -1,4 +1,6 @@
-"""The query language of `mailgw search`: text to a syntax tree, without any database.
+"""A small query language over the catalog: text to a syntax tree, without any database.
+
+That of `mailgw search` is in `search/query`; this one reads the options of `mailgw findings`.
 
     from:alice@example.org -to:bob subject:"late bus" rule:coach/* after:2026-11-01 has:finding practice
 

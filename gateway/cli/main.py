@@ -6,6 +6,8 @@ import typer
 
 from gateway.cli import address, check, demo, hold, password, policy, search, serve
 from gateway.cli.options import BAD_CONFIG, fail
+from gateway.cli.searching.command import search as find_mail
+from gateway.cli.searching.typed import QueryCommand
 from gateway.config import ConfigError
 
 app = typer.Typer(
@@ -19,7 +21,7 @@ app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(check.check)
 app.add_typer(check.directory_app, name="directory", no_args_is_help=True)
-app.command()(search.search)
+app.command("search", cls=QueryCommand)(find_mail)
 app.command()(search.show)
 app.command()(search.findings)
 app.command()(search.verify)

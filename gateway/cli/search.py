@@ -1,4 +1,4 @@
-"""`mailgw search`, `show`, `findings`, `reindex`, `verify`: reading what was kept."""
+"""`mailgw show`, `findings`, `reindex`, `verify`: reading what was kept. `search` is in `searching`."""
 
 from __future__ import annotations
 
@@ -32,47 +32,6 @@ from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
 
 DEFAULT = Path("config/gateway.toml")
-
-
-def search(
-    query: Annotated[
-        list[str] | None, typer.Argument(help="Such as: from:smith after:2026-11-01 rule:coach")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Results of this page.")] = 50,
-    before: Annotated[int | None, typer.Option(help="The cursor that the page before ended with.")] = None,
-    config: ConfigOption = DEFAULT,
-    json: JsonOption = False,
-) -> None:
-    """Find archived messages by sender, recipient, date, subject word, rule or outcome."""
-    settings = load_config(config)
-    try:
-        wanted = parse(" ".join(query or []))
-    except QueryError as error:
-        raise fail(str(error)) from None
-    with _catalog(settings) as connection:
-        answer = queries.search(
-            connection,
-            wanted,
-            zone=settings.district.zone,
-            last_seq=Reader(settings.storage.archive).last_seq(),
-            limit=limit,
-            before=before,
-        )
-    for row in answer.rows:
-        if json:
-            print_json(row)
-        else:
-            to = ", ".join(row["to"][:3]) + (f" and {len(row['to']) - 3} more" if len(row["to"]) > 3 else "")
-            flags = f"  [{', '.join(row['rules'])}]" if row["rules"] else ""
-            typer.echo(f"{row['received'][:19]}  {row['outcome'] or 'pending':9} {row['id']}{flags}")
-            typer.echo(f"    {row['from'] or row['mail_from'] or '<>'} -> {to}: {row['subject']}")
-    known = answer.coverage
-    typer.echo(
-        f"{known.hits} found; indexed up to {known.indexed} of {known.last} entries, {known.lag} behind, "
-        f"{known.unindexed} findable by envelope only"
-        + (f"; more with --before {answer.cursor}" if answer.cursor else ""),
-        err=True,
-    )
 
 
 def show(

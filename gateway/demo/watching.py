@@ -26,6 +26,8 @@ from gateway.demo import proof
 from gateway.demo.children import ask_gateway
 from gateway.demo.maildir import Delivery, read
 from gateway.demo.sending import Sent
+from gateway.search.engine import EngineError, IndexMissing
+from gateway.search.tantivy import TantivySearcher
 
 CATCH_UP = 60.0  # seconds for the indexer after the last message
 _LOOK = 1.0  # seconds between looks at the catalog's position
@@ -62,15 +64,21 @@ class Watch:
             await asyncio.sleep(_LOOK)
 
     async def catch_up(self) -> None:
-        """Wait until the catalog holds everything that the archive holds. Raises WatchError."""
+        """Wait until catalog and search index hold everything that the archive holds. Raises WatchError."""
         deadline = time.monotonic() + CATCH_UP
         while True:
             here = await asyncio.to_thread(_position, self.config)
             if here is not None and here.lag == here.pending == 0:
-                return
+                break
             if time.monotonic() > deadline:
                 behind = f"is {here.lag} entries behind" if here else "has made no catalog"
                 raise WatchError(f"the indexer {behind} after {CATCH_UP:.0f} seconds")
+            await asyncio.sleep(_LOOK / 10)
+        while (behind_by := here.indexed - await asyncio.to_thread(_searched, self.config)) > 0:
+            if time.monotonic() > deadline:
+                raise WatchError(
+                    f"the search index is {behind_by} entries behind after {CATCH_UP:.0f} seconds"
+                )
             await asyncio.sleep(_LOOK / 10)
 
     async def findings(self) -> list[Finding]:
@@ -112,6 +120,17 @@ def _position(config: Path) -> _Position | None:
     except (ArchiveUnavailable, ConfigError, DBAPIError) as error:
         raise WatchError(str(error)) from error
     return _Position(here.indexed, here.lag, here.pending_judgement)
+
+
+def _searched(config: Path) -> int:
+    """Up to which entry of the archive the search index is; 0 where there is none yet."""
+    try:
+        with closing(TantivySearcher(load(config).storage.search)) as searcher:
+            return searcher.position()
+    except IndexMissing:
+        return 0
+    except (EngineError, ConfigError) as error:
+        raise WatchError(str(error)) from error
 
 
 # --- after the day ------------------------------------------------------------------------------

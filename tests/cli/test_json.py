@@ -103,7 +103,14 @@ def test_serve_writes_all_it_says_to_standard_output(config: Path) -> None:
     assert first["listeners"] == {"inbound": ["127.0.0.1:0"]}
     assert (first["telemetry"], first["workers"]) == ("127.0.0.1:0", 2)
     assert (last["event"], last["process"], last["code"]) == ("stopped", "supervisor", 0)
-    assert {row["process"] for row in rows} == {"supervisor", "smtp-0", "smtp-1", "indexer", "office"}
+    assert {row["process"] for row in rows} == {
+        "supervisor",
+        "smtp-0",
+        "smtp-1",
+        "indexer",
+        "search",
+        "office",
+    }
     assert first["pid"] == last["pid"] == process.pid
 
 

@@ -81,8 +81,8 @@ async def test_everything_a_person_asks(service: Any, counting_hop: Any, until: 
         assert [row["subject"] for row in rows] == subjects, query
     shown = await ask("search", "subject:math")
     assert "off-channel/student" in shown.stdout
-    assert "1 found; indexed up to" in shown.stderr
-    assert (await ask("search", "wrong:thing", check=False)).returncode == 1
+    assert "1 found; searched up to entry" in shown.stderr
+    assert (await ask("search", "wrong:thing", check=False)).returncode == 2
 
     # findings
     (finding, one_to_one) = _rows((await ask("findings", "--json")).stdout)

@@ -124,7 +124,7 @@ async def test_a_held_message_is_told_shown_released_and_delivered_as_it_came(
     assert counting_hop.accepted.count("Your knee") == 1
     # What the gateway wrote itself is in the record, judged by nobody.
     (notice,) = (
-        json.loads(line) for line in installed.run("search", "role:notice", "--json").stdout.splitlines()
+        json.loads(line) for line in installed.run("search", "listener:notices", "--json").stdout.splitlines()
     )
     assert notice["rules"] == []
     assert installed.stop() == 0
