@@ -36,6 +36,7 @@ lint: $(READY) ## Style, types, and that a part imports only lower floors
 
 bench: $(READY) ## Measure the gateway beside its peers and print tables with ratios
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
+	$(BIN)/python -m bench.judging
 
 $(READY): pyproject.toml requirements-dev.lock .ci/setup $(MOVED)
 	@PYTHON='$(PYTHON)' .ci/setup

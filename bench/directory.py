@@ -1,7 +1,7 @@
-"""An invented district of 20,000 people: OneRoster 1.1 CSV with the four extra files, for the gateway to judge by.
+"""An invented district, of 20,000 people unless asked for more: OneRoster 1.1 CSV with the four extra files.
 
-The people who write and receive the bench's messages are in it, with a class, a team and a registered
-personal account, so that the rules have something to find. Same call, same files.
+For the gateway to judge by. The people who write and receive the bench's messages are in it, with a class, a team and a
+registered personal account, so that the rules have something to find. Same call, same files.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.mail import Letter
 
 DOMAIN = "district.example"
-STUDENTS, STAFF, GUARDIANS = 13_000, 1_500, 5_500
 SCHOOLS = 20
-CLASSES, CLASSES_A_STUDENT = 2_600, 5
-TEAMS, TEAM_SIZE = 160, 18
+CLASSES_A_STUDENT = 5
+TEAM_SIZE = 18
 DATE = "2026-08-25"
 
 GIVEN = (
@@ -51,7 +51,26 @@ LETTERS = (
 )
 
 
-def write_roster(folder: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many there are of each."""
+
+    students: int = 13_000
+    staff: int = 1_500
+    guardians: int = 5_500
+    classes: int = 2_600
+    teams: int = 160
+
+    @property
+    def people(self) -> int:
+        return self.students + self.staff + self.guardians
+
+
+BENCH = Size()
+LARGE = Size(students=65_000, staff=7_500, guardians=27_500, classes=13_000, teams=800)
+
+
+def write_roster(folder: Path, size: Size = BENCH) -> int:
     """Write the roster into `folder` (made if missing); the number of people."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "manifest.csv", ("propertyName", "value"), _manifest())
@@ -60,29 +79,29 @@ def write_roster(folder: Path) -> int:
         ("sourcedId", "status", "dateLastModified", "name", "type", "identifier", "parentSourcedId"),
         _orgs(),
     )
-    _write(folder / "users.csv", _USER, [*_students(), *_staff(), *_guardians()])
-    _write(folder / "classes.csv", _CLASS, _classes())
-    _write(folder / "enrollments.csv", _ENROLLMENT, _enrollments())
+    _write(folder / "users.csv", _USER, [*_students(size), *_staff(size), *_guardians(size)])
+    _write(folder / "classes.csv", _CLASS, _classes(size))
+    _write(folder / "enrollments.csv", _ENROLLMENT, _enrollments(size))
     _write(
         folder / "groups.csv",
         ("group_id", "name", "kind", "school", "address", "season_start", "season_end"),
         (
             (f"team{n}", f"Team {n}", "team", f"school{n % SCHOOLS}", f"team{n}@{DOMAIN}", "", "")
-            for n in range(TEAMS)
+            for n in range(size.teams)
         ),
     )
-    _write(folder / "group_members.csv", ("group_id", "user", "role"), _group_members())
+    _write(folder / "group_members.csv", ("group_id", "user", "role"), _group_members(size))
     _write(
         folder / "accounts.csv",
         ("user", "address", "kind", "source", "verified_on"),
-        ((f"staff{n}", f"staff{n}@mail.example", "personal", "form", DATE) for n in range(0, STAFF, 2)),
+        ((f"staff{n}", f"staff{n}@mail.example", "personal", "form", DATE) for n in range(0, size.staff, 2)),
     )
     _write(
         folder / "forms.csv",
         ("user", "form", "signed_on"),
-        ((f"staff{n}", "GBEE", DATE) for n in range(STAFF)),
+        ((f"staff{n}", "GBEE", DATE) for n in range(size.staff)),
     )
-    return STUDENTS + STAFF + GUARDIANS
+    return size.people
 
 
 _USER = (
@@ -143,27 +162,29 @@ def _user(
     )  # fmt: skip
 
 
-def _students() -> Iterable[tuple[str, ...]]:
-    for n in range(STUDENTS):
-        agents = ",".join(dict.fromkeys((f"guardian{n % GUARDIANS}", f"guardian{(n * 7 + 1) % GUARDIANS}")))
+def _students(size: Size) -> Iterable[tuple[str, ...]]:
+    for n in range(size.students):
+        agents = ",".join(
+            dict.fromkeys((f"guardian{n % size.guardians}", f"guardian{(n * 7 + 1) % size.guardians}"))
+        )
         yield _user(
             f"student{n}", n % SCHOOLS, "student", n, f"student{n}@{DOMAIN}", agents, f"{n % 12 + 1:02d}"
         )
 
 
-def _staff() -> Iterable[tuple[str, ...]]:
-    for n in range(STAFF):
-        role = "administrator" if n >= STAFF - 2 * SCHOOLS else "teacher"
+def _staff(size: Size) -> Iterable[tuple[str, ...]]:
+    for n in range(size.staff):
+        role = "administrator" if n >= size.staff - 2 * SCHOOLS else "teacher"
         yield _user(f"staff{n}", n % SCHOOLS, role, n * 3, f"staff{n}@{DOMAIN}")
 
 
-def _guardians() -> Iterable[tuple[str, ...]]:
-    for n in range(GUARDIANS):
+def _guardians(size: Size) -> Iterable[tuple[str, ...]]:
+    for n in range(size.guardians):
         yield _user(f"guardian{n}", n % SCHOOLS, "guardian", n * 5, f"guardian{n}@home.example")
 
 
-def _classes() -> Iterable[tuple[str, ...]]:
-    for n in range(CLASSES):
+def _classes(size: Size) -> Iterable[tuple[str, ...]]:
+    for n in range(size.classes):
         yield (
             f"class{n}",
             "active",
@@ -182,12 +203,14 @@ def _classes() -> Iterable[tuple[str, ...]]:
         )
 
 
-def _enrollments() -> Iterable[tuple[str, ...]]:
+def _enrollments(size: Size) -> Iterable[tuple[str, ...]]:
     chance = random.Random(1)
-    for n in range(CLASSES):
-        yield _enrollment(f"t{n}", n, f"staff{n % (STAFF - 2 * SCHOOLS)}", "teacher")
-    for n in range(STUDENTS):
-        for place, taken in enumerate({n % CLASSES, *chance.sample(range(CLASSES), CLASSES_A_STUDENT - 1)}):
+    for n in range(size.classes):
+        yield _enrollment(f"t{n}", n, f"staff{n % (size.staff - 2 * SCHOOLS)}", "teacher")
+    for n in range(size.students):
+        for place, taken in enumerate(
+            {n % size.classes, *chance.sample(range(size.classes), CLASSES_A_STUDENT - 1)}
+        ):
             yield _enrollment(f"s{n}.{place}", taken, f"student{n}", "student")
 
 
@@ -206,9 +229,9 @@ def _enrollment(number: str, taken: int, user: str, role: str) -> tuple[str, ...
     )
 
 
-def _group_members() -> Iterable[tuple[str, ...]]:
-    for n in range(TEAMS):
+def _group_members(size: Size) -> Iterable[tuple[str, ...]]:
+    for n in range(size.teams):
         yield (f"team{n}", f"staff{n + 1}", "coach")
-        yield (f"team{n}", f"staff{STAFF - 1 - n % SCHOOLS}", "administrator")
+        yield (f"team{n}", f"staff{size.staff - 1 - n % SCHOOLS}", "administrator")
         for place in range(TEAM_SIZE):
             yield (f"team{n}", f"student{n * TEAM_SIZE + place + 1}", "member")
