@@ -70,11 +70,14 @@ class RunningGateway(Running):
         self._archive = folder / "data" / "archive"
 
     def settle(self, seconds: float) -> str | None:
-        """Until the indexer has caught up, so that one measurement's backlog does not load the next."""
+        """Until catalog and search index have caught up, so that one measurement's backlog does not load the next."""
         deadline = time.monotonic() + seconds
-        while (lag := self.metric("mailgw_indexer_lag_entries")) and time.monotonic() < deadline:
-            time.sleep(0.25)
-        return f"the indexer was {lag:,.0f} entries behind after {seconds:.0f} s" if lag else None
+        for what in ("indexer", "search"):
+            while (lag := self.metric(f"mailgw_{what}_lag_entries")) and time.monotonic() < deadline:
+                time.sleep(0.25)
+            if lag:
+                return f"the {what} index was {lag:,.0f} entries behind after {seconds:.0f} s"
+        return None
 
     def metric(self, name: str) -> float | None:
         """The sum of a series over its labels; None when it is not exported."""

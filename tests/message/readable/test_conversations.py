@@ -37,7 +37,7 @@ def test_thread(fields: str, thread: str) -> None:
         ("Re[2]: Trip", "trip", True),
         ("Re: [staff] Re: Trip", "trip", True),
         ("[Fwd: Trip]", "trip", True),
-        ("回复：家长会", "家长会", True),
+        ("回复：家长会", "家 长 会", True),
         ("Trả lời: Họp", "hop", True),
         ("Reading: chapter 3", "reading chapter 3", False),
         ("Region: results", "region results", False),
