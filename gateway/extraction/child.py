@@ -11,6 +11,7 @@ import resource
 import socket
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 
 from gateway.extraction import frames, sandbox
 from gateway.extraction.job import Child
@@ -59,7 +60,7 @@ def serve(sock: socket.socket) -> None:
         facts = job.facts
         allowed = replace(settings, characters=facts["characters"])
         walk = Walk(allowed, report, facts["resume"], frozenset(facts["left_out"]))
-        walk.visit(Child(facts["name"], facts["type"], lambda content=content: content))  # type: ignore[misc]
+        walk.visit(Child(facts["name"], facts["type"], partial(bytes, content)))
         del content
         frames.write(sock, frames.DONE, {})
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > settings.memory // 4:

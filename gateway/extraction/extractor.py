@@ -172,7 +172,7 @@ def _ocr(settings: Settings) -> Protection:
     if not settings.tesseract:
         return Protection("OCR", False, "tesseract is not installed: pictures and scans are not read")
     try:
-        listed = subprocess.run(  # noqa: S603
+        listed = subprocess.run(  # noqa: S603 -- a program of our own choice, no shell
             [settings.tesseract, "--list-langs"], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):

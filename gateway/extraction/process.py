@@ -145,7 +145,7 @@ class ChildProcess:
 
 
 def _start(fd: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603 -- a program of our own choice, no shell
         [sys.executable, "-I", "-m", "gateway.extraction.child", str(fd)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
+from functools import partial
 from typing import Any, Final
 
 from gateway.extraction import charset
@@ -35,7 +36,7 @@ def children(content: bytes, job: Job) -> Iterator[Child]:
     for part in _leaves(message_from_bytes(content)):
         if not _is_text(part):
             octets = _octets(part)
-            yield Child(_name(part), part.get_content_type(), lambda octets=octets: octets)  # type: ignore[misc]
+            yield Child(_name(part), part.get_content_type(), partial(bytes, octets))
 
 
 def _leaves(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:

@@ -26,7 +26,7 @@ def words_in(picture: bytes, job: Job) -> str:
     started = time.monotonic()
     command = [settings.tesseract, "stdin", "stdout", "-l", settings.languages]
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 -- a program of our own choice, no shell
             command,
             input=picture,
             capture_output=True,

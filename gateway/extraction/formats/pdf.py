@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-import pypdfium2  # type: ignore[import-untyped]
-import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]  # the same
 
 from gateway.extraction.formats import ocr
 from gateway.extraction.job import Child, Job, Sink, Unread
