@@ -155,6 +155,13 @@ def test_candidates_know_their_author_and_their_findings(written: Callable[..., 
     assert {(one.role, one.listener) for one in found} == {("outbound", "out")}
 
 
+def test_the_gateways_own_letters_are_no_mail_to_check(written: Callable[..., Store], rows: Any) -> None:
+    letters = [rows.message(2, role="notice", listener="notices")]
+    store = written(rows.batch(2, messages=[rows.message(1), *letters]))
+    with store.engine.connect() as connection:
+        assert [one.seq for one in candidates(connection, "coach/privacy-copy", None, None)] == [1]
+
+
 def test_recipients_are_counted_once_each(written: Callable[..., Store], rows: Any) -> None:
     store = written(
         rows.batch(
