@@ -48,13 +48,10 @@ def write(
     """Send one frame; with `fd`, that descriptor goes along with its first octets."""
     encoded = json.dumps(facts).encode()
     body = text.encode("utf-8", "replace")
-    head = _HEAD.pack(kind, len(encoded), len(body)) + encoded
-    if fd is None:
-        sock.sendall(head)
-    else:
-        sent = socket.send_fds(sock, [head], [fd])
-        sock.sendall(head[sent:])
-    sock.sendall(body)
+    whole = _HEAD.pack(kind, len(encoded), len(body)) + encoded + body
+    sent = 0 if fd is None else socket.send_fds(sock, [whole], [fd])
+    if sent < len(whole):  # sending nothing would fail where the other side has read all, answered and gone
+        sock.sendall(memoryview(whole)[sent:])
 
 
 def read(sock: socket.socket, text_limit: int, deadline: float | None = None) -> Frame:

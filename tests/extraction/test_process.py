@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -328,6 +329,27 @@ def test_a_frame_that_stops_half_way_is_late() -> None:
         theirs.sendall(b"E\x00\x00")
         with pytest.raises(frames.Late):
             frames.read(ours, 1000, time.monotonic() + 0.05)
+
+
+def test_a_job_counts_as_given_where_the_child_took_it_and_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that answers at once, and ends because it has grown large: its answer is still to be read."""
+    ours, theirs = socket.socketpair()
+    send_fds = socket.send_fds
+
+    def sent_and_answered(sock: socket.socket, buffers: Sequence[bytes], fds: Sequence[int]) -> int:
+        sent = send_fds(sock, list(buffers), list(fds))
+        frame, fd = frames.read_with_fd(theirs, 0)
+        assert (frame.kind, frame.facts) == (frames.JOB, {"name": "a"})
+        assert fd is not None
+        os.close(fd)
+        frames.write(theirs, frames.DONE, {})
+        theirs.close()
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", sent_and_answered)
+    with ours, open(os.devnull, "rb") as file:
+        frames.write(ours, frames.JOB, {"name": "a"}, fd=file.fileno())
+        assert frames.read(ours, 0).kind == frames.DONE
 
 
 LIAR = """#!{python}
