@@ -347,7 +347,7 @@ def test_a_job_counts_as_given_where_the_child_took_it_and_went(monkeypatch: pyt
         return sent
 
     monkeypatch.setattr(socket, "send_fds", sent_and_answered)
-    with ours, open(os.devnull, "rb") as file:
+    with ours, Path(os.devnull).open("rb") as file:
         frames.write(ours, frames.JOB, {"name": "a"}, fd=file.fileno())
         assert frames.read(ours, 0).kind == frames.DONE
 
