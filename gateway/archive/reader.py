@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -104,8 +105,8 @@ class Reader:
     def entry(self, seq: int) -> Entry | None:
         """The entry with a number. Raises ArchiveDamaged."""
         with _reading():
-            opened = self._holding(seq)
-            return _entry(opened.volume, opened.rows(seq, _BY_SEQ, seq)[0]) if opened is not None else None
+            found = self._row(seq, _BY_SEQ)
+            return _entry(found[0].volume, found[1]) if found is not None else None
 
     def get(self, id: UUID | str) -> Entry | None:
         """The message with an id. Raises ArchiveDamaged."""
@@ -118,11 +119,10 @@ class Reader:
     def raw(self, seq: int) -> bytes:
         """The octets received of a message. Raises KeyError if there is no such message, ArchiveDamaged."""
         with _reading():
-            opened = self._holding(seq)
-            rows = opened.rows(seq, _RAW, seq) if opened is not None else []
-            if opened is None or not rows:
+            found = self._row(seq, _RAW)
+            if found is None:
                 raise KeyError(seq)
-            return unsealed(opened.volume, seq, rows[0])
+            return unsealed(found[0].volume, seq, found[1])
 
     def volumes(self) -> list[Volume]:
         """The volumes there are, oldest first."""
@@ -160,10 +160,19 @@ class Reader:
         first = max((at for at, one in enumerate(opened) if one.first_seq <= seq), default=0)
         return opened[first:]
 
-    def _holding(self, seq: int) -> OpenVolume | None:
-        for opened in self._from(seq)[:1]:
-            if opened.rows(seq, "SELECT 1 FROM entry WHERE seq = ?", seq):
-                self._make_durable(opened, seq)
+    def _row(self, seq: int, query: str) -> tuple[OpenVolume, tuple[Any, ...]] | None:
+        """The durable row of an entry, and the volume that it is in."""
+        opened = self._surely_holding(seq) or next(iter(self._from(seq)), None)
+        rows = opened.rows(seq, query, seq) if opened is not None else []
+        if opened is None or not rows:
+            return None
+        self._make_durable(opened, seq)
+        return opened, rows[0]
+
+    def _surely_holding(self, seq: int) -> OpenVolume | None:
+        """The volume of an entry that was there at the last look at the folder; None asks for another look."""
+        for opened, newer in zip_longest(self._volumes, self._volumes[1:]):
+            if opened.first_seq <= seq and (seq < newer.first_seq if newer else seq <= self._durable):
                 return opened
         return None
 
