@@ -13,12 +13,13 @@ RFC 5322 §3.6 allows once, `unreadable-date`, `too-many-mailboxes`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
 from gateway.message.addresses import MAILBOX_LIMIT, Mailbox, mailboxes
-from gateway.message.headers import Buffer, decode_value, split_block, split_fields
+from gateway.message.headers import Buffer, RawField, decode_value, split_block, split_fields
 from gateway.message.text import decode_words
 
 
@@ -57,6 +58,11 @@ def read_message(raw: Buffer) -> Reading:
     """Reads the header of the message that `raw` begins with. Never raises."""
     block, size, block_defects = split_block(raw)
     fields, line_defects = split_fields(block)
+    return reading_of(fields, size, (*block_defects, *line_defects))
+
+
+def reading_of(fields: Iterable[RawField], size: int, header_defects: Iterable[str]) -> Reading:
+    """The same of a header of so many octets that is split into its fields already."""
     values: dict[bytes, list[bytes]] = {}
     for name, value in fields:
         key = name.lower()
@@ -70,7 +76,7 @@ def read_message(raw: Buffer) -> Reading:
     cc = _mailboxes(values, b"cc")
     date_text = _first(values, b"date")
     date = _date(date_text)
-    defects = [*block_defects, *line_defects]
+    defects = [*header_defects]
     if not from_:
         defects.append("no-mailbox-in-from" if b"from" in values else "no-from")
     if date_text and date is None:

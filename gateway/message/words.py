@@ -16,6 +16,8 @@ _BLANKLESS = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
 WORD = re.compile(f"[^\\W_{_BLANKLESS}]+|(?![\\W_])[{_BLANKLESS}]")
+# What folding makes of ASCII, and blanks for what is in no word: the words are what stands between the blanks.
+_ASCII = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 _ALONE = re.compile(f"(?![\\W_])[{_BLANKLESS}]")
 _UNSEEN = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 
@@ -37,4 +39,4 @@ def spaced(folded: str) -> str:
 
 def words(text: str) -> list[str]:
     """The folded words of `text`, in their order."""
-    return WORD.findall(fold(text))
+    return text.translate(_ASCII).split() if text.isascii() else WORD.findall(fold(text))

@@ -19,6 +19,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LIKE_ASCII = frozenset({"", "us-ascii", "utf-8", "iso-8859-1", "windows-1252"})  # what nearly all mail is in
 _NOT_NAME = re.compile(r"[^a-z0-9_.:+-]+")
 _UTF7 = frozenset({"utf-7", "utf7", "unicode-1-1-utf-7", "csutf7", "x-unicode-2-0-utf-7", "u7"})
 _WIDE = ("utf-16", "utf16", "utf-32", "utf32", "ucs-2", "ucs2", "ucs-4", "ucs4", "utf_16", "utf_32")
@@ -49,6 +50,8 @@ def charset_name(declared: str) -> str:
 
 def decoded_text(octets: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
     """The text, the charset that was used, and what was wrong with the declared one."""
+    if declared in _LIKE_ASCII and octets.isascii():
+        return octets.decode("ascii"), declared or "us-ascii", ()
     for mark, name in _BOMS:
         if octets.startswith(mark):
             rest = octets[len(mark) :] if name == "utf-8" else octets
@@ -110,6 +113,7 @@ def _wide(octets: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
 # What no reader sees and what would tear words apart; soft hyphen, zero width space, word joiner, joiner of graphemes.
 _INVISIBLE = re.compile("[\x00\xad\u034f\u200b\u2060\ufeff]")
 _CONTROL = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_ASCII_CONTROL = bytes(set(range(32)) - set(b"\t\n") | {127})
 _LINE_END = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
 
 
@@ -117,7 +121,10 @@ def clean(text: str) -> str:
     """Text with LF as its only line end, without what a reader cannot see."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if text.replace("\n", "").replace("\t", "").isprintable():
+    if text.isascii():
+        if len(text.encode().translate(None, _ASCII_CONTROL)) == len(text):
+            return text
+    elif text.replace("\n", "").replace("\t", "").isprintable():
         return text
     text = _LINE_END.sub("\n", text)
     return _CONTROL.sub("\ufffd", _INVISIBLE.sub("", text))

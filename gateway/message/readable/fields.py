@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from gateway.message.headers import RawField, decode_value
@@ -19,6 +20,7 @@ from gateway.message.readable.transfer import normal_encoding
 from gateway.message.text import decode_charset, decode_words
 
 FIELD_LIMIT = 16 * 1024  # octets of one field
+_REMEMBERED = 300  # octets of all fields of a part that are worth remembering
 _NAME_LIMIT = 255  # characters of a file name that are shown
 
 
@@ -46,19 +48,24 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 def read_fields(fields: Iterable[RawField]) -> Fields:
     """The facts of a part; of a field that comes twice, the first that can be read counts."""
+    own = tuple([field for field in fields if field[0][:8].lower() == b"content-"])
+    if not own:
+        return _NONE
+    short = sum([len(name) + len(value) for name, value in own]) <= _REMEMBERED
+    return _remembered(own) if short else _read(own)
+
+
+def _read(fields: tuple[RawField, ...]) -> Fields:
     values: dict[bytes, str] = {}
     defects: dict[str, None] = {}
     for name, value in fields:
         key = name.lower()
-        if key.startswith(b"content-"):
-            if len(value) > FIELD_LIMIT:
-                defects["field-too-long"] = None
-            if key in values:
-                defects["duplicate-content-field"] = None
-            if not values.get(key):
-                values[key] = decode_value(value[:FIELD_LIMIT])
-    if not values:
-        return _NONE
+        if len(value) > FIELD_LIMIT:
+            defects["field-too-long"] = None
+        if key in values:
+            defects["duplicate-content-field"] = None
+        if not values.get(key):
+            values[key] = decode_value(value[:FIELD_LIMIT])
     declared = values.get(b"content-type", "")
     sound = _SOUND_TYPE.match(declared)
     if declared and sound is None:
@@ -83,6 +90,10 @@ def read_fields(fields: Iterable[RawField]) -> Fields:
         content_id=values.get(b"content-id", "").strip(" <>")[:_NAME_LIMIT],
         defects=tuple(defects),
     )
+
+
+# Mail programs write the same few fields before most parts.
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 # --- parameters ------------------------------------------------------------------------------------

@@ -8,11 +8,13 @@ and does not know Haitian Creole; this takes some 60 µs. Promises: never raises
 from __future__ import annotations
 
 import re
-from collections import Counter
-from itertools import chain
 
 _LETTERS = 1_500  # of the beginning
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII = "".join(
+    chr(code) if chr(code).isalpha() else " " for code in range(128)
+)  # blanks for all but letters
+_NOT_PROSE = ("://", "@", "www.")  # within a word: links and addresses
 _FEWEST_WORDS = 3  # common words; with fewer, names and greetings would decide
 _LEAST_SHARE = 0.12  # of all words
 
@@ -66,21 +68,26 @@ def language_of(text: str) -> str:
         by_script = _by_script(beginning)
         if by_script:
             return by_script
-    if "://" in beginning or "@" in beginning or "www." in beginning:
-        beginning = " ".join(filter(_is_prose, beginning.split()))
-    said = _WORD.findall(beginning)
-    known = [_LANGUAGES_OF[word] for word in said if word in _LANGUAGES_OF]
-    best = Counter(chain.from_iterable(known)).most_common(2)
-    if not best or best[0][1] < _FEWEST_WORDS or best[0][1] < _LEAST_SHARE * len(said):
+    for mark in _NOT_PROSE:
+        if mark in beginning:
+            beginning = " ".join([word for word in beginning.split() if mark not in word])
+    said = beginning.translate(_ASCII).split() if beginning.isascii() else _WORD.findall(beginning)
+    votes = _votes(said)
+    best = max(votes, key=votes.__getitem__)
+    most = votes.pop(best)
+    if most < _FEWEST_WORDS or most < _LEAST_SHARE * len(said):
         return ""
     # Neighbours share many words; what is not clearly ahead is not known.
-    if len(best) > 1 and best[1][1] * 5 > best[0][1] * 4:
-        return ""
-    return best[0][0]
+    return best if max(votes.values()) * 5 <= most * 4 else ""
 
 
-def _is_prose(word: str) -> bool:
-    return not ("://" in word or "@" in word or "www." in word)
+def _votes(said: list[str]) -> dict[str, int]:
+    """How many of the words each language has among its commonest."""
+    votes = dict.fromkeys(_COMMON, 0)
+    for languages in filter(None, map(_LANGUAGES_OF.get, said)):
+        for language in languages:
+            votes[language] += 1
+    return votes
 
 
 def _by_script(text: str) -> str:

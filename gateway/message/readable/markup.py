@@ -11,20 +11,29 @@ not applied. Quoted is what mail programs mark so: Gmail, Outlook, Apple Mail, T
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.message.readable.links import Link, link
+from gateway.message.readable.styles import (
+    CAMOUFLAGED,
+    HIDDEN,
+    KEEP_LINES,
+    QUOTED,
+    UNSEEN,
+    Effect,
+    attributes_of,
+    effect_of,
+    unescaped,
+)
 
 MARKUP_LIMIT = 8 * 2**20  # characters; newsletters have some 200,000
 LINE_LIMIT = 100_000  # lines told apart; what follows is one line
 _DEEPEST = 10_000  # open elements; what is deeper is text like that around it
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of text, and whether the markup says that it is quoted."""
 
     text: str
@@ -55,124 +64,38 @@ def _one_line(text: str) -> str:
 # --- what tags mean --------------------------------------------------------------------------------
 
 _VOID = frozenset(
-    [
-        "area",
-        "base",
-        "basefont",
-        "bgsound",
-        "br",
-        "col",
-        "embed",
-        "frame",
-        "hr",
-        "img",
-        "input",
-        "keygen",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-    ]
-)
+    {
+        "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen",
+        "link", "meta", "param", "source", "track", "wbr",
+    }
+)  # fmt: skip
 _BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "dir",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "legend",
-        "li",
-        "main",
-        "menu",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "pre",
-        "section",
-        "select",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-        "xmp",
-        "plaintext",
-        "listing",
-        "textarea",
-        "noscript",
-        "br",
-        "button",
-    ]
-)
+    {
+        "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog",
+        "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3",
+        "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main", "menu", "nav", "ol", "option", "p",
+        "pre", "section", "select", "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul", "xmp",
+        "plaintext", "listing", "textarea", "noscript", "br", "button",
+    }
+)  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 # A second one of these ends the first, for nobody closes them.
 _CLOSED_BY_NEXT = frozenset({"p", "li", "td", "th", "tr", "dt", "dd", "option"})
+_PARTING = _BLOCKS | _CLOSED_BY_NEXT
+_SPECIAL = frozenset({"a", "area", "blockquote", "title"})
 _LOOK_BACK = 8  # elements within one of these that are looked through for it
 _RAW = {name: re.compile(f"</{name}[^>]{{0,200}}>", re.IGNORECASE | re.ASCII) for name in ("script", "style")}
 _PREFORMATTED = frozenset({"pre", "xmp", "plaintext", "listing", "textarea"})
 
-# What holds for the text within an element, as bits; it is inherited, and some of it can be taken back further in.
-_HIDDEN = 1  # for good
-_INVISIBLE = 2
-_TINY = 4
-_CAMOUFLAGED = 8
-_QUOTED = 16
-_KEEP_LINES = 32
-_UNSEEN = _HIDDEN | _INVISIBLE | _TINY | _CAMOUFLAGED
-
+# A tag as nearly all are written: every quote in it opens or closes a value, and no value has `<` or `>` in it. Any
+# other `<` is found by itself.
+_TAG = re.compile(
+    r"<(?:(/?)([A-Za-z][^\s/>]{0,60})(?=[\s/>])([^>\"'=]*(?:=(?:\"[^\"<>]*\"|'[^'<>]*')?[^>\"'=]*)*)>)?"
+)
 _HEAD = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,60})([^>\"'=]*)(>?)")
 _QUOTE_OR_END = re.compile(r"=\s*([\"'])|>")
-_ATTRIBUTE = re.compile(r"([^\s=\"'/>]{1,40})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-_WORTH_READING = re.compile(r"style|hidden|class|id\s*=|type\s*=|color|background", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"&#[0-9]{8,};?")
 _CONDITION = re.compile(r"^\s*\[(?:if|endif)[^\]>]{0,100}\]>")
-
-_QUOTE_CLASSES = (
-    "gmail_quote", "gmail_extra", "moz-cite-prefix", "moz-forward-container", "moz-signature", "yahoo_quoted",
-    "gmail_signature", "outlookmessageheader", "zmail_extra", "protonmail_quote", "gmail_attr", "apple-mail-signature",
-    "yahoosignature", "elided-text", "quoteheader",
-)  # fmt: skip
-_QUOTE_IDS = (
-    "divrplyfwdmsg", "mail-editor-reference-message-container", "yahoo_quoted", "olk_src_body_section",
-    "reply-intro", "ms-outlook-mobile-signature", "replyblockquote", "isforwardcontent",
-)  # fmt: skip
-# Behind these all the rest is quoted, for they do not go around it.
-_QUOTES_THE_REST = (
-    "divrplyfwdmsg",
-    "appendonsend",
-    "mail-editor-reference-message-container",
-    "stopspelling",
-)
+_CELL_END = "\t\x00\t"  # no text has it: characters of the kind are taken out before
 
 
 @dataclass(slots=True)
@@ -194,59 +117,71 @@ class _Page:
     _rest_quoted: bool = False
     _target: str = ""  # of the link that is open
     _shown: list[str] = field(default_factory=list)  # its text
-    _plain_ground: bool = False  # nothing in the page sets a background
+    _on_white: bool | None = None  # nothing in the page sets a background
+    # Where the last ones are: of what is not closed any more, nobody knows where it ends.
+    _last_end: int = -1
+    _last_comment: int = -1
+    _last_quotes: dict[str, int] = field(default_factory=dict)
+    _never_closed: set[str] = field(default_factory=set)
 
     def read(self) -> None:
         markup = self.markup
-        lowered = markup.lower()
-        self._plain_ground = (
-            "background" not in lowered and "bgcolor" not in lowered and "<style" not in lowered
-        )
-        last_end = markup.rfind(">")
-        last_comment = markup.rfind("-->")
-        quotes = {'"': markup.rfind('"'), "'": markup.rfind("'")}
-        no_close: set[str] = set()
+        self._last_end = markup.rfind(">")
+        self._last_comment = markup.rfind("-->")
+        self._last_quotes = {quote: markup.rfind(quote) for quote in "\"'"}
         position = 0
-        while True:
-            start = markup.find("<", position)
-            if start < 0 or start > last_end:
-                break
-            if start > position:
-                self._text(markup[position:start])
-            following = markup[start + 1 : start + 2]
-            if following == "!" or following == "?":
-                position = self._declaration(start, last_comment)
-                continue
-            head = _HEAD.match(markup, start)
-            if head is None:
-                if following == "/":  # a comment by the standard, as `</ >`
-                    position = markup.find(">", start) + 1
-                else:
-                    self._text("<")
-                    position = start + 1
-                continue
-            end = head.end() - 1 if head[4] else self._end_of_tag(head.end(), quotes)
-            if end < 0:  # quotes that nobody closed; they mean nothing from here on
-                quotes = {'"': -1, "'": -1}
-                end = markup.find(">", start)
-            position = end + 1
-            name = head[2].lower()
-            if head[1]:
-                self._close(name)
-                continue
-            self._begin(name, markup[head.end(2) : end])
-            raw = _RAW.get(name)
-            if raw is not None and name not in no_close:
-                close = raw.search(markup, position)
-                if close is None:
-                    no_close.add(name)
-                else:
-                    position = close.end()
-        self._text(markup[position:])
+        while position >= 0:
+            position = self._read_on(position)
         self._end_link()
         self._flush(last=True)
 
-    def _end_of_tag(self, position: int, quotes: dict[str, int]) -> int:
+    def _read_on(self, position: int) -> int:
+        """Reads text and tags up to what needs a closer look, and that; where to go on, or -1 at the end."""
+        markup = self.markup
+        for match in _TAG.finditer(markup, position):
+            end, name, attributes = match.groups()
+            start, behind = match.span()
+            if name is None and start > self._last_end:
+                break
+            if start > position:
+                self._text(markup[position:start])
+            if name is None:
+                return self._unusual(start)
+            position = behind
+            name = name.lower()
+            if end:
+                self._close(name)
+            else:
+                self._begin(name, attributes)
+                if name in _RAW:
+                    return self._behind_raw(name, position)
+        self._text(markup[position:])
+        return -1
+
+    def _unusual(self, start: int) -> int:
+        """Reads a `<` that begins no usual tag; where to go on."""
+        markup = self.markup
+        following = markup[start + 1 : start + 2]
+        if following == "!" or following == "?":
+            return self._declaration(start)
+        head = _HEAD.match(markup, start)
+        if head is None:
+            if following == "/":  # a comment by the standard, as `</ >`
+                return markup.find(">", start) + 1
+            self._text("<")
+            return start + 1
+        end = head.end() - 1 if head[4] else self._end_of_tag(head.end())
+        if end < 0:  # quotes that nobody closed; they mean nothing from here on
+            self._last_quotes = {'"': -1, "'": -1}
+            end = markup.find(">", start)
+        name = head[2].lower()
+        if head[1]:
+            self._close(name)
+            return end + 1
+        self._begin(name, markup[head.end(2) : end])
+        return self._behind_raw(name, end + 1) if name in _RAW else end + 1
+
+    def _end_of_tag(self, position: int) -> int:
         """Where the `>` stands that no quotes hold; -1 where there is none."""
         while True:
             match = _QUOTE_OR_END.search(self.markup, position)
@@ -256,17 +191,25 @@ class _Page:
             if quote is None:
                 return match.start()
             position = match.end()
-            if position <= quotes[quote]:
+            if position <= self._last_quotes[quote]:
                 position = self.markup.index(quote, position) + 1
 
-    def _declaration(self, start: int, last_comment: int) -> int:
+    def _behind_raw(self, name: str, position: int) -> int:
+        """Where a script or a style sheet that begins here ends; if it does not, its text is taken for text."""
+        close = None if name in self._never_closed else _RAW[name].search(self.markup, position)
+        if close is None:
+            self._never_closed.add(name)
+            return position
+        return close.end()
+
+    def _declaration(self, start: int) -> int:
         """Passes over `<!...>` and `<?...>`; the text of comments is hidden, but for what one program reads."""
         markup = self.markup
         if not markup.startswith("<!--", start):
             return markup.find(">", start) + 1
         if markup.startswith(("<!-->", "<!--->"), start):
             return markup.index(">", start) + 1
-        if start + 2 > last_comment:
+        if start + 2 > self._last_comment:
             return start + 4  # nobody closed it: its text is taken for text
         end = markup.index("-->", start + 2)
         self._comment(markup[start + 4 : end])
@@ -279,7 +222,7 @@ class _Page:
             self.hidden += [line.text for line in inner.lines]
             self.hidden.append(inner.hidden)
         else:
-            self.hidden.append(_unescaped(text))
+            self.hidden.append(unescaped(text))
 
     # --- text ---
 
@@ -287,13 +230,13 @@ class _Page:
         if not text:
             return
         if "&" in text:
-            text = _unescaped(text)
-        if self._state & _UNSEEN:
+            text = unescaped(text)
+        if self._state & UNSEEN:
             self.hidden.append(text)
             return
         if self._target:
             self._shown.append(text)
-        if self._state & _KEEP_LINES and "\n" in text:
+        if self._state & KEEP_LINES and "\n" in text:
             first, *others = text.split("\n")
             self._line.append(first)
             for other in others:
@@ -314,27 +257,24 @@ class _Page:
             if _CELL_END in text:
                 text = " | ".join(filter(None, map(_one_line, text.split(_CELL_END))))
             else:
-                text = text.rstrip() if self._state & _KEEP_LINES else " ".join(text.split())
+                text = text.rstrip() if self._state & KEEP_LINES else " ".join(text.split())
         if text or (keep_empty and self.lines and self.lines[-1].text):
-            quoted = bool(self._state & _QUOTED) or self._rest_quoted
+            quoted = bool(self._state & QUOTED) or self._rest_quoted
             self.lines.append(Line(text, quoted, quoted))
 
     # --- elements ---
 
     def _begin(self, name: str, attributes: str) -> None:
-        if name in _CLOSED_BY_NEXT:
-            self._close_last(name)
-        elif name in _BLOCKS and self._stack and self._stack[-1][0] == "p":
-            self._close("p")
-        if name in _BLOCKS:
-            self._flush(name in ("p", "br"))
+        if name in _PARTING:
+            self._part(name)
         state, ground = self._state, self._ground
-        if name in ("a", "area", "img", "input", "blockquote", "title"):
+        if name in _SPECIAL:
             state = self._special(name, attributes, state)
-        if attributes and _WORTH_READING.search(attributes):
-            state, ground = self._styled(name, attributes, state, ground)
+        effect = effect_of(name, attributes) if attributes else None
+        if effect is not None:
+            state, ground = self._styled(effect, state, ground)
         if name in _PREFORMATTED:
-            state |= _KEEP_LINES
+            state |= KEEP_LINES
         if name in _VOID:
             if name == "img" or name == "input":
                 self._replacement(name, attributes, state)
@@ -345,22 +285,31 @@ class _Page:
         self._open[name] = self._open.get(name, 0) + 1
         self._state, self._ground = state, ground
 
+    def _part(self, name: str) -> None:
+        """Ends what an element ends by its beginning: the line, and what nobody closed."""
+        if name in _CLOSED_BY_NEXT:
+            self._close_last(name)
+        elif self._stack and self._stack[-1][0] == "p":
+            self._close("p")
+        if name in _BLOCKS:
+            self._flush(name == "p" or name == "br")
+
     def _special(self, name: str, attributes: str, state: int) -> int:
         if name == "a" or name == "area":
             self._end_link()
-            target = _attributes(attributes).get("href", "")
-            self._target = target if not state & _UNSEEN or name == "area" else ""
+            target = attributes_of(attributes).get("href", "")
+            self._target = target if not state & UNSEEN or name == "area" else ""
             if target and not self._target and len(self.links) < self.most_links:
-                self.links.append(link("", _unescaped(target)))
-        elif name == "blockquote" and _attributes(attributes).get("type", "").lower() == "cite":
-            return state | _QUOTED
+                self.links.append(link("", unescaped(target)))
+        elif name == "blockquote" and attributes_of(attributes).get("type", "").lower() == "cite":
+            return state | QUOTED
         elif name == "title":
-            return state | _HIDDEN
+            return state | HIDDEN
         return state
 
     def _replacement(self, name: str, attributes: str, state: int) -> None:
         """The text that stands for an image or in a field of a form."""
-        found = _attributes(attributes)
+        found = attributes_of(attributes)
         text = (
             found.get("alt", "") if name == "img" else found.get("value", "") or found.get("placeholder", "")
         )
@@ -401,126 +350,27 @@ class _Page:
     def _end_link(self) -> None:
         if self._target:
             if len(self.links) < self.most_links:
-                self.links.append(link(_one_line("".join(self._shown)), _unescaped(self._target)))
+                self.links.append(link(_one_line("".join(self._shown)), unescaped(self._target)))
             self._target = ""
             self._shown.clear()
 
     # --- styles ---
 
-    def _styled(self, name: str, attributes: str, state: int, ground: str) -> tuple[int, str]:
-        """The state and the ground within an element of these attributes."""
-        effect = _cached_effect(name, attributes) if len(attributes) <= _CACHED else _effect(name, attributes)
+    def _styled(self, effect: Effect, state: int, ground: str) -> tuple[int, str]:
+        """The state and the ground within an element with that effect."""
         if effect.ends_the_new:
             self._flush()
             self._rest_quoted = True
         state = state & ~effect.clears | effect.sets
         ground = effect.ground or ground
         if effect.letters:
-            camouflaged = effect.letters == (ground or ("#fff" if self._plain_ground else ""))
-            state = state | _CAMOUFLAGED if camouflaged else state & ~_CAMOUFLAGED
+            camouflaged = effect.letters == (ground or self._ground_of_page())
+            state = state | CAMOUFLAGED if camouflaged else state & ~CAMOUFLAGED
         return state, ground
 
-
-@dataclass(frozen=True, slots=True)
-class _Effect:
-    """What the attributes of an element do to the text in it."""
-
-    sets: int = 0
-    clears: int = 0
-    ground: str = ""
-    letters: str = ""
-    ends_the_new: bool = False  # behind this all is quoted
-
-
-_CACHED = 300  # characters of attributes that are worth remembering: the same styles come again and again
-
-
-def _effect(name: str, attributes: str) -> _Effect:
-    found = _attributes(attributes)
-    sets = 0
-    # Outlook puts `x_` before the names in what it quotes.
-    kind, ident = (found.get(name, "").lower().removeprefix("x_") for name in ("class", "id"))
-    if "preheader" in kind or "preview-text" in kind or "preheader" in ident:
-        sets |= _HIDDEN
-    if kind.startswith(_QUOTE_CLASSES) or ident.endswith(_QUOTE_IDS) or ident == "signature":
-        sets |= _QUOTED
-    if "hidden" in found:
-        sets |= _HIDDEN if found["hidden"].lower() in ("", "hidden", "true") else 0
-    elif _HIDDEN_ATTRIBUTE.search(_ATTRIBUTE.sub(" ", attributes)):
-        sets |= _HIDDEN
-    if name == "input" and found.get("type", "").lower() == "hidden":
-        sets |= _HIDDEN
-    ground = _UNKNOWN if "background" in found else _colour(found.get("bgcolor", ""))
-    letters = _colour(found.get("color", "")) if name == "font" else ""
-    style = "".join(_unescaped(found.get("style", "")).lower().split())
-    clears = 0
-    if style:
-        more, clears = _by_style(style)
-        sets |= more
-        declared, own = _GROUND.search(style), _LETTERS.search(style)
-        if declared and declared[1] not in ("none", "transparent", "inherit", "initial"):
-            ground = _colour(declared[1]) or _UNKNOWN
-        letters = _colour(own[1]) if own else letters
-    return _Effect(
-        sets, clears, ground, letters, ident.endswith(_QUOTES_THE_REST) or style.startswith(_OUTLOOK_RULE)
-    )
-
-
-_cached_effect = lru_cache(maxsize=4096)(_effect)
-
-# The border that Outlook draws above "From: ... Sent: ...".
-_OUTLOOK_RULE = ("border:none;border-top:solid#e1e1e1", "border:none;border-top:solid#b5c4df")
-_UNKNOWN = "?"  # a ground that may have any colour: images, gradients
-_CELL_END = "\t\x00\t"  # no text has it: characters of the kind are taken out before
-_HIDDEN_ATTRIBUTE = re.compile(r"(?:^|\s)hidden(?:\s|/|$)", re.IGNORECASE)
-_NOTHING = re.compile(r"(?:^|;)display:none|(?:^|;)opacity:0(?:\.0+)?%?(?:;|!|$)")
-_SIZE = re.compile(r"(?:^|;)font-size:([0-9.]+)")
-_NO_HEIGHT = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:\.0+)?(?:px|pt|em|%)?(?:;|!|$)")
-_GROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]{1,40})")
-_LETTERS = re.compile(r"(?:^|;)color:([^;!]{1,40})")
-_WHITE = re.compile(r"#f{3}(?:f{3})?|white|rgb\(255,255,255\)|rgba\(255,255,255,1(?:\.0)?\)")
-_BLACK = re.compile(r"#0{3}(?:0{3})?|black|rgb\(0,0,0\)|rgba\(0,0,0,1(?:\.0)?\)")
-
-
-def _by_style(style: str) -> tuple[int, int]:
-    """What an inline style, in lower case and without white space, sets and clears."""
-    sets = clears = 0
-    if _NOTHING.search(style) or ("overflow:hidden" in style and _NO_HEIGHT.search(style)):
-        sets |= _HIDDEN
-    if "visibility:hidden" in style:
-        sets |= _INVISIBLE
-    elif "visibility:visible" in style:
-        clears |= _INVISIBLE
-    size = _SIZE.search(style)
-    if size is not None:
-        if size[1].strip("0."):
-            clears |= _TINY
-        else:
-            sets |= _TINY
-    return sets, clears
-
-
-def _colour(text: str) -> str:
-    """A colour so that equal ones compare as such, as far as such styles go."""
-    text = "".join(text.lower().split())
-    if _WHITE.fullmatch(text):
-        return "#fff"
-    if _BLACK.fullmatch(text):
-        return "#000"
-    return text[:40] if text.startswith("#") else text if text.isalpha() else ""
-
-
-def _attributes(text: str) -> dict[str, str]:
-    """Attributes with values, the first of a name."""
-    found: dict[str, str] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(text):
-        found.setdefault(name.lower(), double or single or bare)
-    return found
-
-
-def _unescaped(text: str) -> str:
-    """Entities as characters."""
-    if "&" not in text:
-        return text
-    # Python refuses to read numbers of some thousand digits.
-    return html.unescape(_LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
+    def _ground_of_page(self) -> str:
+        """White, unless something in the page sets a background: then nobody knows."""
+        if self._on_white is None:
+            lowered = self.markup.lower()
+            self._on_white = not any(word in lowered for word in ("background", "bgcolor", "<style"))
+        return "#fff" if self._on_white else ""

@@ -76,6 +76,8 @@ class Readable:
     """A message that can be read."""
 
     reading: Reading
+    # Who stands in From, Sender, To or Cc where no address does: the field, lower case, and the text.
+    unaddressed: tuple[tuple[str, str], ...] = ()
     parts: tuple[Part, ...] = ()  # in their order; those of an attached message are in its `message`
     text: str = field(
         default="", repr=False

@@ -11,7 +11,8 @@ costs a reader a second, the other way round a search of new text misses somethi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gateway.message.quotes import ATTRIBUTION, Part, header_field
 from gateway.message.readable.markup import Line
@@ -174,3 +175,132 @@ def _without_signature(lines: Sequence[Line], ours: list[bool], end: int) -> Non
         following += 1
         if following > _SIGNATURE_LINES:
             return
+
+
+# --- forwards --------------------------------------------------------------------------------------
+
+_SAYS_FORWARDED = (
+    "forwarded", "reenviado", "encaminhada", "transféré", "réexpédié", "weitergeleitete", "inoltrato", "chuyển tiếp",
+    "转发", "轉寄", "пересыл",
+)  # fmt: skip
+# Of a subject whose first prefix says so: English, German, Spanish, Portuguese, French, Italian, Chinese, Vietnamese.
+_FORWARDS = re.compile(
+    r"\s*\[?(?:fw|fwd|wg|rv|enc|tr|i|转发|轉寄|轉發|chuyển tiếp)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"\s*\[[^\]:]{1,60}\]\s*")
+# The fields of the heading that programs put before what they forward: English, German, Spanish, Portuguese, French.
+_HEADING_FIELDS = {
+    **dict.fromkeys(("from", "von", "de"), "from"),
+    **dict.fromkeys(("to", "an", "para", "à"), "to"),
+    **dict.fromkeys(("cc", "kopie", "copie à"), "cc"),
+    **dict.fromkeys(("bcc", "bkk", "cco"), "bcc"),
+    **dict.fromkeys(
+        (
+            "sent", "date", "gesendet", "datum", "enviado", "enviado el", "enviado em", "enviada em", "fecha", "data",
+            "envoyé",
+        ),
+        "date",
+    ),
+    **dict.fromkeys(_SUBJECTS, "subject"),
+    **dict.fromkeys(("reply-to", "antwort an", "responder a", "répondre à"), "reply-to"),
+    **dict.fromkeys(("importance", "wichtigkeit", "importancia", "prioridade"), "importance"),
+    **dict.fromkeys(("attachments", "anlagen", "datos adjuntos", "anexos"), "attachments"),
+}  # fmt: skip
+_HEADING = re.compile(r"\**([^\W\d_][^:：*]{0,20})\**\s*[:：]\**(.*)", re.DOTALL)
+_OF_PEOPLE = frozenset({"to", "cc", "bcc"})
+# The rest of a list of addresses that was too long for its line.
+_ADDRESSES = re.compile(
+    r"\s*(?:(?:[^@,;<>]{0,80}<[^\s<>,;@]{1,64}@[^\s<>,;@]{1,255}>|[^\s<>,;@]{1,64}@[^\s<>,;@]{1,255})\s*(?:[,;]\s*|\Z))+"
+)
+_HEADING_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What a text forwards."""
+
+    before: str  # what stands above it
+    writer: str  # who wrote it, as its heading says
+    subject: str
+    text: str
+
+
+def forwarded(text: str, subject: str) -> Forwarded | None:
+    """What a text forwards by the mark and the heading that mail programs put above it; None where it forwards nothing.
+
+    A heading without a mark stands above what is answered, too: there the subject must say that it is a forward. Where
+    something is quoted above, the text is an answer. In doubt it forwards nothing.
+    """
+    says = says_forward(subject)
+    if not says and not _says_forwarded(text):
+        return None
+    lines = [Line(line) for line in text.split("\n")]
+    ours, start = _marked(lines)
+    if start == len(lines) or not all(ours[:start]):
+        return None
+    if not says and not _says_forwarded(lines[start].text):
+        return None
+    below = [line.text for line in lines[start:]]
+    heading = _heading(below)
+    if heading is None:
+        return None
+    end, writer, about = heading
+    rest = _unquoted(below[end:])
+    before = "\n".join(line.text for line in lines[:start])
+    return Forwarded(before.strip("\n "), writer, about, "\n".join(rest).strip("\n "))
+
+
+def _says_forwarded(text: str) -> bool:
+    text = text.lower()
+    return any(word in text for word in _SAYS_FORWARDED)
+
+
+def says_forward(subject: str) -> bool:
+    """Whether the first prefix of a subject says that the message is a forward."""
+    subject = subject[:_LINE_LIMIT]
+    if _FORWARDS.match(subject):
+        return True
+    tag = _TAG.match(subject)
+    return tag is not None and _FORWARDS.match(subject, tag.end()) is not None
+
+
+def _heading(lines: Sequence[str]) -> tuple[int, str, str] | None:
+    """Where the heading ends that begins here, who wrote, and about what; None where there is no heading.
+
+    Blank lines end it once it is whole. What is no field ends it at once, so that no words of a text are taken for one.
+    """
+    found: dict[str, str] = {}
+    last = ""
+    for number, line in enumerate(lines[:_HEADING_LINES]):
+        text = line[:_LINE_LIMIT].lstrip(" \t>|\xa0").rstrip()
+        field = _HEADING.fullmatch(text)
+        name = _HEADING_FIELDS.get(field[1].strip().lower(), "") if field is not None else ""
+        if field is not None and name and name not in found:  # programs write each field once
+            last = name
+            found[name] = field[2].strip(" *\t")
+        elif not found:
+            if text and not _begins(text):
+                return None
+        elif (text or _is_whole(found)) and not (last in _OF_PEOPLE and _ADDRESSES.fullmatch(text)):
+            return (number, found["from"], found["subject"]) if _is_whole(found) else None
+    return None
+
+
+def _is_whole(found: Mapping[str, str]) -> bool:
+    """Whether a heading says who wrote, and about what."""
+    return bool(found.get("from")) and "subject" in found
+
+
+def _begins(text: str) -> bool:
+    """Whether a line can stand above a heading: one that a program wrote, with nothing of its user's behind it."""
+    if text[-1] in "-_*" and _ORIGINAL.fullmatch(text):
+        return True
+    return bool(_BEGIN_FORWARDED.fullmatch(text) or _RULE.fullmatch(text))
+
+
+def _unquoted(lines: Sequence[str]) -> list[str]:
+    """Without the mark of a quotation, where all of it has one."""
+    if all(_is_quoted(line) for line in lines if line.strip()):
+        return [line.lstrip().removeprefix(">").removeprefix(" ") for line in lines]
+    return list(lines)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from gateway.message.headers import Buffer, split_block, split_fields
+from gateway.message.addresses import NAME_LIMIT
+from gateway.message.headers import Buffer, RawField, decode_value, split_block, split_fields
 from gateway.message.readable.calendar import calendar_text
 from gateway.message.readable.charset import clean, decoded_text, utf7
-from gateway.message.readable.fields import Fields, display_name, read_fields
+from gateway.message.readable.fields import FIELD_LIMIT, Fields, display_name, read_fields
 from gateway.message.readable.kinds import kind_of, looks_like_fields
 from gateway.message.readable.language import language_of
 from gateway.message.readable.links import Link, links_in
@@ -31,7 +33,9 @@ from gateway.message.readable.tnef import Attachment as TnefAttachment
 from gateway.message.readable.tnef import Unpacked, unpacked
 from gateway.message.readable.transfer import decoded
 from gateway.message.readable.tree import pieces
-from gateway.message.reading import read_message
+from gateway.message.readable.versions import Version
+from gateway.message.reading import Reading, read_message, reading_of
+from gateway.message.text import decode_words
 from gateway.message.words import words
 
 
@@ -95,20 +99,37 @@ class _Work:
 _RANKS = {Kind.HTML: 3, Kind.TEXT: 2, Kind.CALENDAR: 1}
 
 
+@dataclass
+class _Text:
+    """A text of a part, to be read in its place."""
+
+    kind: Kind
+    shown: str  # the lines in one
+    marked: list[Line] | None = None  # the lines, where markup says more of them than their text does
+    quoted: bool = False
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        if self.marked is not None:
+            return self.marked
+        return [Line(line, self.quoted) for line in self.shown.split("\n", LINE_LIMIT)]
+
+    def says_something(self) -> bool:
+        return self.shown.strip("\n") != "" or any(line.text for line in self.lines)
+
+
 @dataclass(slots=True)
 class _Draft:
     """What some parts say together."""
 
     parts: list[Part] = field(default_factory=list)
-    texts: list[tuple[Kind, list[Line]]] = field(default_factory=list)
+    texts: list[_Text] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
     def rank(self) -> int:
         """How good a version of a text this is; 0 where it says nothing."""
-        return max(
-            (_RANKS[kind] for kind, lines in self.texts if any(line.text for line in lines)), default=0
-        )
+        return max((_RANKS[text.kind] for text in self.texts if text.says_something()), default=0)
 
     def add(self, other: _Draft) -> None:
         self.parts += other.parts
@@ -141,9 +162,9 @@ class _Entity:
 def _message(octets: bytes, start: int, end: int, path: str, messages: int, work: _Work) -> Readable:
     """The message in `octets[start:end]`. What is irregular in it goes to `work`, and into its own defects."""
     raw = octets if start == 0 and end == len(octets) else octets[start:end]
-    reading = read_message(raw)
-    block, size, _ = split_block(raw)
-    header, _ = split_fields(block)
+    block, size, block_defects = split_block(raw)
+    header, line_defects = split_fields(block)
+    reading = reading_of(header, size, (*block_defects, *line_defects))
     outer, work.defects = work.defects, {}
     draft = _Draft()
     begin = size
@@ -158,22 +179,33 @@ def _message(octets: bytes, start: int, end: int, path: str, messages: int, work
     work.defects = {**outer, **work.defects}
     bodies, quotes = _divided(draft.texts)
     thread, subject = thread_of(reading)
+    everything = list(_all_parts(draft.parts))
     return Readable(
         reading=reading,
+        unaddressed=_unaddressed(reading, header),
         parts=tuple(draft.parts),
-        text="\n\n".join(["\n".join([line.text for line in lines]).strip("\n ") for _, lines in draft.texts]),
+        text="\n\n".join([text.shown.strip("\n ") for text in draft.texts]),
         body=bodies,
         quoted=quotes,
         hidden="\n".join(filter(None, draft.hidden)),
         links=tuple(dict.fromkeys(draft.links))[: work.limits.links],
-        filenames=tuple(dict.fromkeys(part.filename for part in _all_parts(draft.parts) if part.filename)),
-        attachments=tuple(part for part in _all_parts(draft.parts) if part.kind in _BESIDE_THE_TEXT),
+        filenames=tuple(dict.fromkeys([part.filename for part in everything if part.filename])),
+        attachments=tuple([part for part in everything if part.kind in _BESIDE_THE_TEXT]),
         unreadable=(*_unreadable(draft.parts, bool(bodies)), *(() if messages else _beyond_limits(work))),
         thread=thread,
         thread_subject=subject,
         language="" if messages else language_of(bodies or quotes),
         defects=tuple(dict.fromkeys(defects)),
     )
+
+
+def _unaddressed(reading: Reading, fields: Iterable[RawField]) -> tuple[tuple[str, str], ...]:
+    """Fields that name somebody without an address: `From: Moderator`, `To: undisclosed-recipients:;`."""
+    boxes = {b"from": reading.from_, b"sender": reading.sender, b"to": reading.to, b"cc": reading.cc}
+    empty = {name for name, found in boxes.items() if not found}
+    bare = [(name.lower(), value) for name, value in fields if name.lower() in empty]
+    texts = [(name.decode(), decode_words(decode_value(value[:FIELD_LIMIT]))) for name, value in bare]
+    return tuple(dict.fromkeys((name, text[:NAME_LIMIT]) for name, text in texts if text.strip()))
 
 
 _BESIDE_THE_TEXT = frozenset({Kind.ATTACHMENT, Kind.IMAGE, Kind.MESSAGE, Kind.CALENDAR, Kind.ENCRYPTED})
@@ -214,12 +246,13 @@ def _all_parts(parts: Iterable[Part]) -> Iterator[Part]:
             yield from _all_parts(part.message.parts)
 
 
-def _divided(texts: list[tuple[Kind, list[Line]]]) -> tuple[str, str]:
+def _divided(texts: list[_Text]) -> tuple[str, str]:
     """The author's text and the rest, of all texts in their order; a calendar's only where nobody said it yet."""
     new: list[str] = []
     old: list[str] = []
-    for kind, lines in texts:
-        if kind is Kind.CALENDAR and new:
+    for text in texts:
+        lines = text.lines
+        if text.kind is Kind.CALENDAR and new:
             known = set(words("\n".join(new)))
             lines = [line for line in lines if not known.issuperset(words(line.text))]
         ours, theirs = divided(lines)
@@ -325,7 +358,7 @@ def _choose(children: list[_Draft], draft: _Draft, work: _Work) -> None:
     best = max(children, key=_Draft.rank, default=None)
     if best is None:
         return
-    known: set[str] | None = None
+    read: Version | None = None
     for child in children:
         draft.parts += child.parts
         draft.hidden += child.hidden
@@ -333,43 +366,33 @@ def _choose(children: list[_Draft], draft: _Draft, work: _Work) -> None:
         if child is best:
             draft.texts += child.texts
             continue
-        for kind, lines in child.texts:
-            if kind is Kind.CALENDAR:
-                draft.texts.append((kind, lines))
+        for text in child.texts:
+            if text.kind is Kind.CALENDAR:
+                draft.texts.append(text)
                 continue
-            if known is None:
-                known = _known(best)
-            missing = _missing(lines, known)
+            read = read or _version(best)
+            missing = [] if read.holds(text.shown) else read.missing(text.lines)
             if missing:
                 draft.hidden.append("\n".join(missing))
-                if sum(map(len, missing)) * 5 > sum(len(line.text) for line in lines):
+                if sum(map(len, missing)) * 5 > sum(len(line.text) for line in text.lines):
                     work.defects["versions-differ"] = None
 
 
-def _known(draft: _Draft) -> set[str]:
-    found: set[str] = set()
-    for _, lines in draft.texts:
-        found.update(words("\n".join([line.text for line in lines])))
-    for text in draft.hidden:
-        found.update(words(text))
-    for link in draft.links:
-        found.update(words(link.target))
-    return found
+def _version(draft: _Draft) -> Version:
+    return Version(
+        [*(text.shown for text in draft.texts), *draft.hidden, *(link.target for link in draft.links)]
+    )
 
 
-def _missing(lines: list[Line], known: set[str]) -> list[str]:
-    """The lines with words that are not known."""
-    if known.issuperset(words("\n".join([line.text for line in lines]))):
-        return []
-    return [line.text for line in lines if not known.issuperset(words(line.text))]
-
-
-def _part(entity: _Entity, kind: Kind, size: int, text: str = "", defects: Iterable[str] = ()) -> Part:
+def _part(
+    entity: _Entity, kind: Kind, size: int, text: str = "", defects: Iterable[str] = (), charset: str = ""
+) -> Part:
     fields = entity.fields
     return Part(
         path=entity.path,
         content_type=fields.content_type or "text/plain",
         kind=kind,
+        charset=charset,
         disposition=fields.disposition,
         filename=fields.filename,
         content_id=fields.content_id,
@@ -388,7 +411,7 @@ def _text(entity: _Entity, kind: Kind, draft: _Draft, work: _Work) -> None:
     octets, defects = entity.decoded()
     size = len(octets)
     files: tuple[Part, ...] = ()
-    if kind is Kind.TEXT and (b"begin " in octets or b"=ybegin " in octets):
+    if kind is Kind.TEXT and b"begin " in octets:  # "=ybegin " too
         octets, files = _files_in_text(entity, octets, work)
     if len(octets) > work.limits.text:
         octets = octets[: work.limits.text]
@@ -401,33 +424,35 @@ def _text(entity: _Entity, kind: Kind, draft: _Draft, work: _Work) -> None:
     kept = work.may_read(text)
     if len(kept) < len(text):
         defects = (*defects, "too-much-text")
-    lines = _lines(entity, kind, kept, draft, work)
+    said = _said(entity, kind, kept, draft, work)
     if "-----BEGIN PGP MESSAGE-----" in kept:
         kind = Kind.ENCRYPTED
-        lines = _outside_of_pgp(lines)
-    shown = "\n".join([line.text for line in lines])
-    found = _part(entity, kind, size, shown, (*defects, *more))
-    draft.parts.append(replace(found, charset=charset))
+        said = _marked(Kind.TEXT, _outside_of_pgp(said.lines))
+    draft.parts.append(_part(entity, kind, size, said.shown, (*defects, *more), charset))
     draft.parts.extend(files)
-    draft.texts.append((Kind.TEXT if kind is Kind.ENCRYPTED else kind, lines))
+    draft.texts.append(said)
     work.defects.update(dict.fromkeys((*defects, *more)))
 
 
-def _lines(entity: _Entity, kind: Kind, text: str, draft: _Draft, work: _Work) -> list[Line]:
-    """The lines of a text; what HTML hides, and links, go into the draft."""
+def _said(entity: _Entity, kind: Kind, text: str, draft: _Draft, work: _Work) -> _Text:
+    """What a text says to readers; what HTML hides, and links, go into the draft."""
     if kind is Kind.HTML:
         page = rendered(text, work.limits.links)
         if page.hidden:
             draft.hidden.append(page.hidden)
         draft.links += page.links
-        return page.lines
+        return _marked(kind, page.lines)
     if entity.fields.flowed:
         text = unflowed(text, entity.fields.delsp)
     draft.links += links_in(text, work.limits.links)
     if entity.fields.content_type in ("text/enriched", "text/richtext"):
-        return rendered(text.replace("<<", "&lt;").replace("\n", "<br>")).lines
+        return _marked(kind, rendered(text.replace("<<", "&lt;").replace("\n", "<br>")).lines)
     quoted = entity.fields.content_type in ("text/rfc822-headers", "message/rfc822-headers")
-    return [Line(line, quoted) for line in text.split("\n", LINE_LIMIT)]
+    return _Text(kind, text, quoted=quoted)
+
+
+def _marked(kind: Kind, lines: list[Line]) -> _Text:
+    return _Text(kind, "\n".join([line.text for line in lines]), lines)
 
 
 def _charset_of_html(octets: bytes) -> str:
@@ -504,10 +529,9 @@ def _calendar(entity: _Entity, kind: Kind, draft: _Draft, work: _Work) -> None:
     octets, defects = entity.decoded()
     text, charset, more = decoded_text(octets[: work.limits.text], entity.fields.charset)
     said = work.may_read(calendar_text(clean(text)))
-    part = _part(entity, kind, len(octets), said, (*defects, *more))
-    draft.parts.append(replace(part, charset=charset))
+    draft.parts.append(_part(entity, kind, len(octets), said, (*defects, *more), charset))
     if entity.fields.disposition != "attachment":
-        draft.texts.append((kind, [Line(line) for line in said.split("\n")]))
+        draft.texts.append(_Text(kind, said))
 
 
 def _attached(entity: _Entity, kind: Kind, draft: _Draft, work: _Work) -> None:
@@ -540,7 +564,8 @@ def _text_of_message(message: Readable) -> str:
         if boxes:
             lines.append(f"{name}: " + ", ".join(f"{box.name} <{box.address}>".strip() for box in boxes))
     lines += [f"Subject: {reading.subject}"] if reading.subject else []
-    texts = (message.body, message.quoted, message.hidden, "\n".join(message.filenames))
+    targets = "\n".join(link.target for link in message.links)
+    texts = (message.body, message.quoted, message.hidden, targets, "\n".join(message.filenames))
     return "\n\n".join(("\n".join(lines), *filter(None, texts))).strip()
 
 
@@ -570,7 +595,7 @@ def _tnef(entity: _Entity, kind: Kind, draft: _Draft, work: _Work) -> None:
     rtf = unpacked_rtf(found.rtf) if found.rtf and not inside.texts else None
     if found.rtf and not inside.texts and not rtf:
         more.append("rtf-only")
-    text = "\n".join(line.text for _, lines in inside.texts for line in lines)
+    text = "\n".join(each.shown for each in inside.texts)
     draft.parts.append(_part(entity, kind, len(octets), text, (*defects, *more)))
     draft.add(inside)
     attachments = found.attachments
@@ -590,12 +615,12 @@ def _tnef_text(found: Unpacked, inside: _Draft, work: _Work) -> None:
         page = rendered(
             work.may_read(clean(decoded_text(found.html, _charset_of_html(found.html) or found.charset)[0]))
         )
-        inside.texts.append((Kind.HTML, page.lines))
+        inside.texts.append(_marked(Kind.HTML, page.lines))
         inside.hidden.append(page.hidden)
         inside.links += page.links
     elif found.text:
         text = work.may_read(clean(found.text))
-        inside.texts.append((Kind.TEXT, [Line(line) for line in text.split("\n", LINE_LIMIT)]))
+        inside.texts.append(_Text(Kind.TEXT, text))
 
 
 def _tnef_attachment(attachment: TnefAttachment, entity: _Entity, draft: _Draft, work: _Work) -> None:
