@@ -147,6 +147,7 @@ class AnswerRow(TypedDict):
 class Judged:
     """A message judged as a whole: what was found is all that holds of it."""
 
+    seq: int  # of the event
     content_id: str
     seqs: tuple[int, ...]  # its transactions that were judged, oldest first
     findings: tuple[FindingRow, ...]

@@ -10,7 +10,7 @@ and sqlalchemy.exc.DBAPIError or StatementError; nothing of the batch is then in
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -113,7 +113,6 @@ class Store:
             _insert(connection, pending_judgement, batch.pending)
             if outcomes:
                 connection.execute(_OUTCOME, outcomes)
-            _revise(connection, batch.findings)
             holds.add(connection, batch.holds)
             outbox.add_notices(connection, batch.notices)
             notified.add(connection, batch.notices)
@@ -122,8 +121,7 @@ class Store:
                 holds.apply(connection, decision)
             if batch.judge_since is not None:
                 whole.await_judgement(connection, batch, self._window, batch.judge_since)
-            for judged in batch.judged:
-                whole.apply(connection, judged)
+            _find(connection, batch)
         return after
 
     def pending(self, now: datetime, limit: int) -> list[PendingRow]:
@@ -239,6 +237,19 @@ def _with_outcomes(
 
 def _attempts(happened: Sequence[EventRow]) -> int:
     return sum(event["kind"] not in NO_ATTEMPT for event in happened)
+
+
+def _find(connection: Connection, batch: Batch) -> None:
+    """What messages show and what judgements say of them, in the archive's order: a judgement knows nothing of messages
+    that came after it, however the entries fell into batches."""
+    found = deque(sorted(batch.findings, key=lambda row: row["revised_seq"]))
+    for judged in sorted(batch.judged, key=lambda each: each.seq):
+        before = []
+        while found and found[0]["revised_seq"] < judged.seq:
+            before.append(found.popleft())
+        _revise(connection, before)
+        whole.apply(connection, judged)
+    _revise(connection, found)
 
 
 def _revise(connection: Connection, found: Iterable[FindingRow]) -> None:

@@ -28,8 +28,11 @@ _MOST_CONTROLS: Final = 0.01
 def is_text(content: bytes) -> bool:
     """Hardly any control characters in its beginning, in the charset that it seems to have."""
     sample = content[:_SAMPLE]
-    if any(sample.startswith(mark) for mark, _ in _MARKS) or _wide(sample):
+    if any(sample.startswith(mark) for mark, _ in _MARKS):
         return True
+    if wide := _wide(sample):
+        # Numbers of two octets have NULs too, and words may stand among them; only text is nothing but text.
+        sample = sample[: len(sample) // 2 * 2].decode(wide, "replace").encode("utf-8")
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     return controls <= len(sample) * _MOST_CONTROLS
 

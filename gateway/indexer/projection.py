@@ -458,7 +458,7 @@ def _as_a_whole(entry: Entry) -> Judged:
     for row in found:
         row["seq"], row["archive_id"], row["revised_seq"] = first_seq, first_id, max(records)[0]
     seqs = tuple(sorted(seq for seq, _ in records))
-    return Judged(clean(str(document["content_id"])), seqs, tuple(found))
+    return Judged(entry.seq, clean(str(document["content_id"])), seqs, tuple(found))
 
 
 def gathered(entries: Iterable[Projected], last: Projected, judge_since: datetime | None = None) -> Batch:

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.extraction import charset
-from gateway.extraction.formats import html
-from gateway.extraction.job import Child, Job, Sink
+from gateway.extraction.formats import html, plain
+from gateway.extraction.job import Child, Job, Sink, Unread
+from gateway.extraction.model import Status
+from gateway.message.readable.transfer import decoded, normal_encoding
 from gateway.message.text import decode_words
 
 _FIELDS: Final = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
@@ -18,6 +20,7 @@ _FIELDS: Final = ("From", "To", "Cc", "Bcc", "Reply-To", "Date", "Subject")
 
 def read(content: bytes, declared: str, sink: Sink, job: Job) -> None:
     message = message_from_bytes(content)
+    encrypted = False
     for field in _FIELDS:
         for value in message.get_all(field, []):
             sink.add(f"{field}: {decode_words(str(value))}\n")
@@ -28,8 +31,11 @@ def read(content: bytes, declared: str, sink: Sink, job: Job) -> None:
         if part.get_content_type() == "text/html":
             html.read(octets, str(part.get("Content-Type", "")), sink, job)
         else:
-            sink.add(charset.decode(octets, str(part.get("Content-Type", ""))))
+            text = charset.decode(octets, str(part.get("Content-Type", "")))
+            encrypted = plain.add(text, sink) or encrypted
         sink.add("\n")
+    if encrypted:
+        raise Unread(Status.ENCRYPTED, "text encrypted with PGP")
 
 
 def children(content: bytes, job: Job) -> Iterator[Child]:
@@ -63,7 +69,9 @@ def _is_text(part: Message[Any, Any]) -> bool:
 def _octets(part: Message[Any, Any]) -> bytes:
     inner = part.get_payload()
     if isinstance(inner, list):
-        return b"".join(bytes(one) for one in inner if isinstance(one, Message))
+        whole = b"".join(bytes(one) for one in inner if isinstance(one, Message))
+        # RFC 2046 §5.2.1 forbids to encode a message; some programs do, and the parser takes no notice.
+        return decoded(whole.lstrip(), normal_encoding(str(part.get("Content-Transfer-Encoding", ""))))[0]
     octets = part.get_payload(decode=True)
     return octets if isinstance(octets, bytes) else b""
 

@@ -7,7 +7,8 @@ import re
 from typing import Final
 
 from gateway.extraction import charset
-from gateway.extraction.job import Job, Sink
+from gateway.extraction.job import Job, Sink, Unread
+from gateway.extraction.model import Status
 from gateway.message.text import decode_charset
 
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
@@ -19,8 +20,26 @@ _QUOTED: Final = re.compile(
 )
 
 
+# RFC 9580 §6.2; also behind the marks of a quotation.
+_ARMOUR: Final = re.compile(
+    r"^[> \t]*-----BEGIN PGP MESSAGE-----.*?(?:^[> \t]*-----END PGP MESSAGE-----|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
 def read(content: bytes, declared: str, sink: Sink, job: Job) -> None:
-    sink.add(charset.decode(content, declared))
+    if add(charset.decode(content, declared), sink):
+        raise Unread(Status.ENCRYPTED, "text encrypted with PGP")
+
+
+def add(text: str, sink: Sink) -> bool:
+    """Take what of a text can be read; whether some of it is encrypted."""
+    if "-----BEGIN PGP MESSAGE-----" not in text:
+        sink.add(text)
+        return False
+    clear, encrypted = _ARMOUR.subn("", text)
+    sink.add(clear)
+    return encrypted > 0
 
 
 def read_lines(content: bytes, declared: str, sink: Sink, job: Job) -> None:
