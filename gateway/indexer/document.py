@@ -13,6 +13,7 @@ from datetime import datetime
 from gateway.directory.model import Group, Person
 from gateway.directory.snapshot import Directory
 from gateway.extraction.model import Extracted
+from gateway.indexer.sameness import same
 from gateway.message.addresses import Mailbox as Written
 from gateway.message.canonical import canonical_address, domain_of
 from gateway.message.envelope import Envelope
@@ -48,6 +49,8 @@ class Facts:
     content_id: str = ""
     defects: tuple[str, ...] = ()
     findings: tuple[Found, ...] = ()
+    holds: tuple[str, ...] = ()  # names of legal matters
+    requests: tuple[str, ...] = ()  # names of public-records requests
 
 
 @dataclass(slots=True)
@@ -85,10 +88,11 @@ def document(
     """The document of a message. `extracted`: what came of its attachments; `directory`: of its day."""
     mailboxes = tuple(_mailboxes(readable, facts.envelope))
     company = _Company(directory)
-    for address in dict.fromkeys(box.address for box in mailboxes):
+    for address in dict.fromkeys(box.address for box in mailboxes if box.address):
         company.add(address)
     for found in facts.findings:
         company.name(found)
+    alike = same(readable, facts.content_id)
     unreadable = len(readable.unreadable) + sum(not one.whole for one in extracted)
     texts = (*(part.text for part in readable.attachments), *(one.text for one in extracted))
     return Document(
@@ -115,8 +119,12 @@ def document(
         rules=_each(found.rule for found in facts.findings),
         severities=_each(found.severity for found in facts.findings),
         statuses=_each(found.status for found in facts.findings),
+        holds=_each(facts.holds),
+        requests=_each(facts.requests),
         message_id=readable.reading.message_id or "",
         content_id=facts.content_id,
+        text_id=alike.text,
+        origin_id=alike.origin,
         thread=readable.thread or readable.thread_subject,
         sha256=facts.sha256,
         language=readable.language,
@@ -139,6 +147,9 @@ def direction(readable: Readable, envelope: Envelope, directory: Directory) -> s
 # --- mailboxes -------------------------------------------------------------------------------------------
 
 
+_SAYS = {"from": Place.FROM, "sender": Place.FROM, "to": Place.TO, "cc": Place.CC}
+
+
 def _mailboxes(readable: Readable, envelope: Envelope) -> Iterator[Mailbox]:
     reading = readable.reading
     for place, written in (
@@ -147,6 +158,8 @@ def _mailboxes(readable: Readable, envelope: Envelope) -> Iterator[Mailbox]:
         (Place.CC, reading.cc),
     ):
         yield from (_mailbox(place, box) for box in written[:MOST_MAILBOXES])
+    for name, text in readable.unaddressed:
+        yield Mailbox(_SAYS[name], "", "", text)
     if envelope.mail_from:
         yield _bare(Place.FROM, envelope.mail_from)
     named = {canonical_address(box.address) for box in (*reading.to, *reading.cc)}

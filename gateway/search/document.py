@@ -55,9 +55,13 @@ class Document:
     rules: tuple[str, ...] = ()  # with an open finding
     severities: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()  # names of the legal matters for which it is kept
+    requests: tuple[str, ...] = ()  # names of the public-records requests that it is part of
 
     message_id: str = ""
     content_id: str = ""
+    text_id: str = ""  # equal for messages that say the same in the same words
+    origin_id: str = ""  # equal for a text and for what forwards it, with words of its own or without
     thread: str = ""
     sha256: str = ""
     language: str = ""  # ISO 639-1; "" where it is not known

@@ -29,6 +29,7 @@ from gateway.search.query.tree import Node
 WORD_LETTERS = 256  # words are compared by so many letters; what is longer is no language
 SLOP = 50  # the widest Phrase.slop
 VARIANTS = 1000  # ways in which a phrase with slop may stand in a text
+SPELLED = 10_000  # words of a query's phrases with slop, in all the ways in which these may stand
 DEPTH = 200  # nodes within nodes
 DISTANCE = 2  # the widest Near.distance
 PAGE = 10_000  # the most hits on a page, and values of a facet
@@ -90,6 +91,17 @@ class Tier(StrEnum):
     ANYWHERE = "anywhere"  # also in what is quoted or hidden
 
 
+class Collapse(StrEnum):
+    """Of which messages only the first in the order is told; each joins what the one before it joins, and more.
+
+    Nothing is lost: a hit tells how many others it stands for, and those numbers and the hits add up to the count.
+    """
+
+    MESSAGE = "message"  # one message in several transactions: equal `content_id`
+    TEXT = "text"  # the same words, sent again or forwarded without a word: equal `text_id`
+    FORWARDS = "forwards"  # a text and what forwards it, comments of its own or not: equal `origin_id`
+
+
 class Facet(StrEnum):
     """By what hits are counted."""
 
@@ -139,9 +151,7 @@ class Wanted:
     facets: tuple[Facet, ...] = ()
     facet_values: int = 10  # of each facet, the most frequent; at most PAGE
     histogram: Histogram | None = None
-    collapse: bool = (
-        False  # of messages with equal content only the first; counts are of messages all the same
-    )
+    collapse: Collapse | None = None  # counts are of messages all the same
 
 
 # --- what is answered ----------------------------------------------------------------------------
@@ -155,7 +165,7 @@ class Hit:
     id: str
     received: datetime
     tier: Tier | None = None  # with Sort.RELEVANCE
-    also: int = 0  # with `collapse`: further hits with the same content
+    also: int = 0  # with `collapse`: further hits that this one stands for
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.message.words import words
-from gateway.search.document import Document, Mailbox
+from gateway.search.document import Document, Mailbox, Named
 from gateway.search.engine import (
     DEPTH,
     PAGE,
     WORD_LETTERS,
     BadCursor,
+    Collapse,
     Facet,
     Histogram,
     IndexLocked,
@@ -85,6 +86,11 @@ def letter(seq: int, **fields: object) -> Document:
     return replace(Document(seq, f"id-{seq}", NOON + timedelta(minutes=seq)), **fields)  # type: ignore[arg-type]
 
 
+def alike(document: Document, key: str) -> Document:
+    """A document that says the same as all others with this key."""
+    return replace(document, content_id=key, text_id=key, origin_id=key)
+
+
 def pages(searcher: Searcher, node: Node, wanted: Wanted) -> Iterator[list[int]]:
     """The sequence numbers on each page."""
     while True:
@@ -132,7 +138,7 @@ class Conformance:
             facets=st.just(tuple(Facet)),
             facet_values=st.just(1000),
             histogram=st.none() | st.builds(Histogram, st.sampled_from(Step), st.sampled_from([UTC, BOSTON])),
-            collapse=st.booleans(),
+            collapse=st.none() | st.sampled_from(Collapse),
         ),
     )
     def test_pages_are_the_references(self, corpus: list[Document], node: Node, wanted: Wanted) -> None:
@@ -227,11 +233,11 @@ class Conformance:
     # --- pages ----------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("sort", Sort)
-    @pytest.mark.parametrize("collapse", [False, True])
-    def test_pages_hold_while_mail_arrives(self, sort: Sort, collapse: bool) -> None:
+    @pytest.mark.parametrize("collapse", [None, *Collapse])
+    def test_pages_hold_while_mail_arrives(self, sort: Sort, collapse: Collapse | None) -> None:
         def made(seq: int, moment: datetime = NOON) -> Document:
             subject = "trip" if seq % 3 else ""
-            return letter(seq, received=moment, subject=subject, body="trip", content_id=f"c{seq}")
+            return alike(letter(seq, received=moment, subject=subject, body="trip"), f"c{seq}")
 
         with self.fresh() as engine:
             engine.writer.write([made(seq) for seq in range(1, 31)], 30)
@@ -239,7 +245,7 @@ class Conformance:
             for page in pages(engine.searcher, word("trip"), Wanted(sort, limit=4, collapse=collapse)):
                 seen += page
                 later += 2
-                copy = replace(made(later, NOON + timedelta(1)), content_id=f"c{later % 30 + 1}")
+                copy = alike(made(later, NOON + timedelta(1)), f"c{later % 30 + 1}")
                 engine.writer.write([copy, made(later - 1, NOON - timedelta(1))], later)
             assert sorted(seen) == list(range(1, 31))
 
@@ -364,13 +370,15 @@ class Conformance:
 
     def test_the_longest_page(self) -> None:
         with self.fresh() as engine:
-            engine.writer.write([letter(seq, content_id=str(seq % 3)) for seq in range(1, 101)], 100)
+            engine.writer.write([alike(letter(seq), str(seq % 3)) for seq in range(1, 101)], 100)
             page = engine.searcher.search(EVERYTHING, Wanted(limit=PAGE, facet_values=PAGE))
             assert (len(page.hits), page.cursor) == (100, None)
-            page = engine.searcher.search(EVERYTHING, Wanted(limit=2, collapse=True))
-            assert [(hit.seq, hit.also) for hit in page.hits] == [(100, 33), (99, 32)]
-            page = engine.searcher.search(EVERYTHING, Wanted(limit=2, collapse=True, cursor=page.cursor))
-            assert ([(hit.seq, hit.also) for hit in page.hits], page.cursor) == ([(98, 32)], None)
+            for collapse in Collapse:
+                wanted = Wanted(limit=2, collapse=collapse)
+                page = engine.searcher.search(EVERYTHING, wanted)
+                assert [(hit.seq, hit.also) for hit in page.hits] == [(100, 33), (99, 32)]
+                page = engine.searcher.search(EVERYTHING, replace(wanted, cursor=page.cursor))
+                assert ([(hit.seq, hit.also) for hit in page.hits], page.cursor) == ([(98, 32)], None)
 
     def test_what_is_no_text(self) -> None:
         """Half of a surrogate pair, and octets that no text should have."""
@@ -392,6 +400,70 @@ class Conformance:
             assert engine.found(Text(Phrase(tuple(f"w{n}" for n in range(3000))))) == []
 
     # --- alike ----------------------------------------------------------------------------------
+
+    @thorough
+    @given(corpora(12), nodes, st.sampled_from(Sort), st.sampled_from(Collapse), st.integers(1, 5))
+    def test_nothing_is_lost_in_collapsing(
+        self, corpus: list[Document], node: Node, sort: Sort, collapse: Collapse, limit: int
+    ) -> None:
+        with self.fresh() as engine:
+            engine.writer.write(corpus, 100)
+            wanted = Wanted(sort, limit=limit, collapse=collapse)
+            told = 0
+            while True:
+                page = engine.searcher.search(node, wanted)
+                told += sum(1 + hit.also for hit in page.hits)
+                if page.cursor is None:
+                    break
+                wanted = replace(wanted, cursor=page.cursor)
+            assert told == page.count == engine.searcher.count(node)
+
+    def test_what_each_way_of_collapsing_joins(self) -> None:
+        with self.fresh() as engine:
+            engine.writer.write(
+                [
+                    letter(1, content_id="c1", text_id="t1", origin_id="t1"),
+                    letter(2, content_id="c1", text_id="t1", origin_id="t1"),  # another transaction
+                    letter(3, content_id="c3", text_id="t1", origin_id="t1"),  # sent again
+                    letter(4, content_id="c4", text_id="t4", origin_id="t1"),  # forwarded with a comment
+                    letter(5, content_id="c5", text_id="t4", origin_id="t1"),  # that sent again
+                    letter(6, content_id="c6", text_id="t6", origin_id="t4"),  # no text of any other
+                    letter(7),
+                    letter(8),  # what has no key is like nothing
+                ],
+                8,
+            )
+            told = {
+                collapse: [
+                    (hit.seq, hit.also)
+                    for hit in engine.searcher.search(EVERYTHING, Wanted(Sort.OLDEST, collapse=collapse)).hits
+                ]
+                for collapse in Collapse
+            }
+            assert told == {
+                Collapse.MESSAGE: [(1, 1), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0)],
+                Collapse.TEXT: [(1, 2), (4, 1), (6, 0), (7, 0), (8, 0)],
+                Collapse.FORWARDS: [(1, 4), (6, 0), (7, 0), (8, 0)],
+            }
+
+    def test_legal_matters_and_requests_by_name(self) -> None:
+        with self.fresh() as engine:
+            engine.writer.write(
+                [
+                    letter(1, holds=("Doe v. Harbor", "Bus 12")),
+                    letter(2, requests=("2026-17 Écoles",)),
+                    letter(3, holds=("Doe v. Harbor II",), requests=("2026-18",)),
+                    letter(4, subject="Doe v. Harbor", thread="Bus 12", groups=(Named("2026-17"),)),
+                ],
+                4,
+            )
+            assert engine.found(Is(Keyword.HOLD, "DOE v.  harbor")) == [1]
+            assert engine.found(Is(Keyword.HOLD, "doe", prefix=True)) == [1, 3]
+            assert engine.found(Is(Keyword.HOLD, "doe")) == []
+            assert engine.found(Is(Keyword.HOLD, "bus 12")) == [1]
+            assert engine.found(Is(Keyword.REQUEST, "2026-17 ecoles")) == [2]
+            assert engine.found(Is(Keyword.REQUEST, "2026", prefix=True)) == [2, 3]
+            assert engine.found(Not(Is(Keyword.HOLD, "doe", prefix=True))) == [2, 4]
 
     def test_similar_messages(self) -> None:
         trip = "The third grade goes to the aquarium on Friday with lunch boxes and permission slips"

@@ -15,6 +15,7 @@ from gateway.search.document import Document, Mailbox
 from gateway.search.engine import (
     WORD_LETTERS,
     Bar,
+    Collapse,
     Cursor,
     Facet,
     FacetValue,
@@ -113,7 +114,7 @@ class Reference:
         tiers = tuple(Tier) if anywhere(node) else (Tier.ANYWHERE,)
         hits = [_hit(document, tiers[places[document.seq][0]], wanted) for document in ordered]
         if wanted.collapse:
-            hits = _collapse(hits, ordered)
+            hits = _collapse(hits, ordered, wanted.collapse)
         if after is not None:
             mark = (after.tier, after.received, after.seq)
             hits = [hit for hit in hits if _beyond(hit, mark, places, wanted.sort)]
@@ -160,11 +161,18 @@ def _hit(document: Document, tier: Tier, wanted: Wanted) -> Hit:
     return Hit(document.seq, document.id, document.received, tier if told else None)
 
 
-def _collapse(hits: list[Hit], documents: list[Document]) -> list[Hit]:
-    sizes = Counter(document.content_id for document in documents if document.content_id)
+def _collapse(hits: list[Hit], documents: list[Document], collapse: Collapse) -> list[Hit]:
+    def key(document: Document) -> str:
+        return {
+            Collapse.MESSAGE: document.content_id,
+            Collapse.TEXT: document.text_id,
+            Collapse.FORWARDS: document.origin_id,
+        }[collapse]
+
+    sizes = Counter(map(key, documents))
     kept, seen = [], set[str]()
     for hit, document in zip(hits, documents, strict=True):
-        content = document.content_id
+        content = key(document)
         if content in seen:
             continue
         if content:
@@ -280,6 +288,8 @@ def keyword(document: Document, field: Keyword) -> tuple[str, ...]:
         Keyword.TYPE: document.types,
         Keyword.GROUP: tuple(group.id for group in document.groups),
         Keyword.SCHOOL: tuple(school.id for school in document.schools),
+        Keyword.HOLD: tuple(map(as_named, document.holds)),
+        Keyword.REQUEST: tuple(map(as_named, document.requests)),
     }
     one = {
         Keyword.DIRECTION: document.direction,
@@ -296,11 +306,16 @@ def keyword(document: Document, field: Keyword) -> tuple[str, ...]:
     return tuple(value for value in dict.fromkeys(values) if value)
 
 
+def as_named(name: str) -> str:
+    return fold(" ".join(name.split()))
+
+
 def _is(node: Is, document: Document) -> bool:
     def same(value: str, wanted: str) -> bool:
         return value.startswith(wanted) if node.prefix else value == wanted
 
-    if any(same(value, node.value) for value in keyword(document, node.field)):
+    wanted = as_named(node.value) if node.field in (Keyword.HOLD, Keyword.REQUEST) else node.value
+    if any(same(value, wanted) for value in keyword(document, node.field)):
         return True
     named = {Keyword.GROUP: document.groups, Keyword.SCHOOL: document.schools}.get(node.field, ())
     return any(thing.name != "" and same(fold(thing.name), fold(node.value)) for thing in named)

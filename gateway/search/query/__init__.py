@@ -4,6 +4,7 @@
     people     who is meant by `person:`, asked of somebody who knows the roster
     unparse    tree to its canonical text
     explain    tree to an English sentence
+    hiding     a query without what an unreadable part could say
     errors     what is wrong with a query, where, and that drawn for a terminal
 
 The page for those who search is docs/search.md.

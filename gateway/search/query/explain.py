@@ -176,6 +176,8 @@ _FACTS: dict[Keyword, Said] = {
     Keyword.SEVERITY: ("have", "a finding of {the} severity"),
     Keyword.STATUS: ("have", "a finding with {the} status"),
     Keyword.OUTCOME: ("have", "{the} outcome"),
+    Keyword.HOLD: ("are", "kept for {the} legal matter"),
+    Keyword.REQUEST: ("are", "part of {the} public-records request"),
     Keyword.THREAD: ("belong", "to {the} thread"),
     Keyword.ID: ("have", "{the} archive id"),
     Keyword.MESSAGE_ID: ("have", "{the} Message-ID"),

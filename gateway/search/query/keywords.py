@@ -154,6 +154,8 @@ KEYWORDS: Mapping[str, Reader] = {
     "severity": _one_of(Keyword.SEVERITY, SEVERITIES),
     "status": _one_of(Keyword.STATUS, STATUSES),
     "outcome": _one_of(Keyword.OUTCOME, OUTCOMES),
+    "hold": _named(Keyword.HOLD),
+    "request": _named(Keyword.REQUEST),
     "thread": _identifier(Keyword.THREAD),
     "id": _id,
     "message-id": _identifier(Keyword.MESSAGE_ID),

@@ -45,6 +45,8 @@ class Keyword(StrEnum):
     SEVERITY = "severity"
     STATUS = "status"  # of a finding
     OUTCOME = "outcome"
+    HOLD = "hold"  # a legal matter, by its folded name
+    REQUEST = "request"  # a public-records request, by its folded name
     THREAD = "thread"
     ID = "id"  # archive id
     MESSAGE_ID = "message-id"

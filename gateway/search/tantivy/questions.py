@@ -16,7 +16,7 @@ from math import comb
 from tantivy import FieldType, Occur, Query, Schema
 
 from gateway.message.words import fold
-from gateway.search.engine import DEPTH, DISTANCE, SLOP, VARIANTS, Tier, Unanswerable
+from gateway.search.engine import DEPTH, DISTANCE, SLOP, SPELLED, VARIANTS, Tier, Unanswerable
 from gateway.search.query import tree
 from gateway.search.query.tree import Keyword, Number, Place, TextField
 from gateway.search.tantivy import schema as fields
@@ -30,6 +30,7 @@ _TIERS = {
     Tier.ATTACHED: (fields.SUBJECT, fields.NEW, fields.FILENAME, fields.ATTACHMENT),
     Tier.ANYWHERE: fields.TEXTS[TextField.ANY],
 }
+_BY_NAME = frozenset({Keyword.HOLD, Keyword.REQUEST})
 _NAMES = {Keyword.GROUP: fields.GROUP_NAME, Keyword.SCHOOL: fields.SCHOOL_NAME}
 
 
@@ -43,12 +44,14 @@ class Questions:
 
     def query(self, node: tree.Node) -> Query:
         """What holds for exactly the messages that `node` holds for."""
+        _within_reason(node)
         return self._node(node, Tier.ANYWHERE, 0)
 
     def tiers(self, node: tree.Node) -> list[tuple[Tier, Query]]:
         """The same in parts: each finds what the ones before it find, and more."""
         if not _can_be_told_apart(node):
             return [(Tier.ANYWHERE, self.query(node))]
+        _within_reason(node)
         return [(tier, self._node(node, tier, 0)) for tier in Tier]
 
     def mark(self) -> Query:
@@ -71,7 +74,7 @@ class Questions:
 
     def fact(self, name: str, value: str) -> Query:
         """A term as a whole."""
-        return Query.term_query(self.schema, name, fields.whole(value), "basic")
+        return Query.term_query(self.schema, *fields.term(name, value), "basic")
 
     def both(self, *queries: Query) -> Query:
         """What holds together; nothing of it is a negation."""
@@ -168,11 +171,13 @@ class Questions:
         ]
 
     def _placed(self, name: str, place: Place, value: str) -> Query:
-        terms = [fields.whole(f"{each}:{value}") for each in _places(place)]
-        return Query.term_set_query(self.schema, name, terms)
+        terms = [fields.term(name, f"{each}:{value}")[1] for each in _places(place)]
+        return Query.term_set_query(self.schema, fields.FACTS, terms)
 
     def _is(self, node: tree.Is) -> Query:
         value = fields.digest(node.value) if node.field in fields.DIGESTS else node.value
+        if node.field in _BY_NAME:
+            value = fields.named(value)
         wanted = [(fields.KEYWORDS[node.field], value)]
         if node.field in _NAMES:
             wanted.append((_NAMES[node.field], fold(node.value)))
@@ -180,7 +185,7 @@ class Questions:
             return self.either([self.fact(name, value) for name, value in wanted])
         return self.either(
             [
-                Query.fuzzy_term_query(self.schema, name, fields.whole(value), 0, prefix=True)
+                Query.fuzzy_term_query(self.schema, *fields.term(name, value), 0, prefix=True)
                 for name, value in wanted
             ]
         )
@@ -212,3 +217,26 @@ def _can_be_told_apart(node: tree.Node, depth: int = 0) -> bool:
         case tree.And(nodes=nodes) | tree.Or(nodes=nodes):
             return any(_can_be_told_apart(each, depth + 1) for each in nodes)
     return False
+
+
+def _within_reason(node: tree.Node) -> None:
+    """Raises Unanswerable where phrases with slop, spelled out, are too much: many of them, or long ones."""
+    if _spelled(node) > SPELLED:
+        raise Unanswerable("so many words far from each other; ask for fewer words, or nearer ones")
+
+
+def _spelled(node: tree.Node, depth: int = 0) -> int:
+    """The words of phrases with slop, each as often as there are ways for the phrase to stand."""
+    if depth > DEPTH:
+        return 0  # refused for its depth
+    match node:
+        case tree.And(nodes=nodes) | tree.Or(nodes=nodes):
+            return sum(_spelled(each, depth + 1) for each in nodes)
+        case tree.Not():
+            return _spelled(node.node, depth + 1)
+        case (
+            tree.Text(match=tree.Phrase(words=words, slop=slop))
+            | tree.Name(match=tree.Phrase(words=words, slop=slop))
+        ) if slop and len(words) > 1:
+            return len(words) * comb(slop + len(words) - 1, slop)
+    return 0

@@ -1,7 +1,9 @@
 """The fields of the index, and a document as its fields.
 
 Words have their positions; facts are whole terms; numbers are columns. Stored is only what a hit must tell and no
-column can: the archive's id and the content's. Addresses and domains carry their place in front ("to:ann@x.org").
+column can (`kept`). Facts by which nothing is counted share one field, for each field costs an octet of every message;
+they carry what they are in front, and addresses and domains their place ("address:to:ann@x.org"). Most messages forward
+nothing, so their text and its origin are one term, which says of which it is one.
 One more document marks the position: it has no field of a message, so only what asks for all must leave it out.
 
 A change here, or in how words are made (`text`, `message.words`), needs a new VERSION: it is part of the schema, and
@@ -10,7 +12,7 @@ Tantivy opens no index with another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import tantivy
@@ -19,16 +21,18 @@ from gateway.message.words import fold
 from gateway.search.document import Document, Mailbox, Named
 from gateway.search.engine import Facet
 from gateway.search.query.tree import Keyword, Place, TextField
+from gateway.search.tantivy.kept import Kept, pack
 from gateway.search.tantivy.text import NOBODY, joined
 
-VERSION = 1
+VERSION = 2
 MARK = f"mark_{VERSION}"
 POSITION = "position"
 MARKED = "position"  # the term of the document that marks it
 
 ANALYSER = "words"
 WHOLE = "raw"
-SEQ, ID, CONTENT, RECEIVED, DATE, SIZE = "seq", "id", "content", "received", "date", "size"
+SEQ, RECEIVED, DATE, SIZE = "seq", "received", "date", "size"
+KEPT, FACTS = "kept", "facts"
 SUBJECT, NEW, QUOTED, FILENAME, ATTACHMENT = "subject", "new", "quoted", "filename", "attachment"
 TEXTS = {
     TextField.SUBJECT: (SUBJECT,),
@@ -41,10 +45,19 @@ TEXTS = {
 PLACES = (Place.FROM, Place.TO, Place.CC, Place.BCC, Place.RCPT)
 ADDRESS, DOMAIN = "address", "domain"
 GROUP_NAME, SCHOOL_NAME = "group_name", "school_name"
+TEXT, ORIGIN, TEXT_AND_ORIGIN = "text", "origin", "text_and_origin"
 
-# Each keyword's field; those that are a facet as well are columns too.
+# The names of keywords and facets; what is a facet has a field of its own, which is a column.
 KEYWORDS = {keyword: keyword.value.replace("-", "_") for keyword in Keyword}
 FACETS = {facet: facet.value for facet in Facet} | {Facet.SENDER: "sender", Facet.DOMAIN: "author_domain"}
+_COLUMNS = frozenset(FACETS.values())
+# In which field a fact stands, and behind what.
+_STANDS = {
+    name: (name, "") if name in _COLUMNS else (FACTS, f"{name}:")
+    for name in (
+        *KEYWORDS.values(), *_COLUMNS, ADDRESS, DOMAIN, GROUP_NAME, SCHOOL_NAME, TEXT, ORIGIN, TEXT_AND_ORIGIN,
+    )
+}  # fmt: skip
 
 DIGESTS = frozenset({Keyword.CONTENT, Keyword.SHA256})
 DIGEST_LETTERS = 24  # 96 bits in hexadecimal
@@ -63,16 +76,9 @@ def build() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in (SUBJECT, NEW, QUOTED, FILENAME, ATTACHMENT, *map(name_field, PLACES)):
         builder.add_text_field(name, tokenizer_name=ANALYSER, index_option="position")
-    columns = frozenset(FACETS.values())
-    facts = {*KEYWORDS.values(), *columns, ADDRESS, DOMAIN, GROUP_NAME, SCHOOL_NAME, MARK}
-    for name in sorted(facts):
-        builder.add_text_field(
-            name,
-            tokenizer_name=WHOLE,
-            index_option="basic",
-            fast=name in columns,
-            stored=name in (ID, CONTENT),
-        )
+    for name in sorted({*_COLUMNS, FACTS, MARK}):
+        builder.add_text_field(name, tokenizer_name=WHOLE, index_option="basic", fast=name in _COLUMNS)
+    builder.add_bytes_field(KEPT, stored=True)
     builder.add_integer_field(SEQ, indexed=True, fast=True)
     # Signed all of them: a Python int put into an unsigned field ends Tantivy's writing thread.
     for name in (RECEIVED, DATE, SIZE, POSITION):
@@ -106,6 +112,12 @@ def whole(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
+def term(name: str, value: str) -> tuple[str, str]:
+    """In which field a fact stands, and as what."""
+    field, prefix = _STANDS[name]
+    return field, prefix + whole(value)
+
+
 def mark(position: int) -> tantivy.Document:
     """The document that says how far the index is."""
     made = tantivy.Document()
@@ -125,10 +137,13 @@ def to_tantivy(document: Document) -> tantivy.Document:
     for name, text in _texts(document):
         if text:
             made.add_text(name, text)
+    add = made.add_text
     for name, values in _facts(document):
-        for value in dict.fromkeys(values):
+        field, prefix = _STANDS[name]
+        for value in values if len(values) < 2 else dict.fromkeys(values):
             if value:
-                made.add_text(name, whole(value))
+                add(field, prefix + (value if value.isascii() else whole(value)))
+    made.add_bytes(KEPT, pack(kept(document)))
     return made
 
 
@@ -147,7 +162,7 @@ def _texts(document: Document) -> Iterator[tuple[str, str]]:
         yield name_field(place), joined(dict.fromkeys(texts))
 
 
-def _facts(document: Document) -> Iterator[tuple[str, Iterable[str]]]:
+def _facts(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
     boxes = document.mailboxes
     authors = [box for box in boxes if box.place is Place.FROM]
     yield FACETS[Facet.SENDER], [box.address for box in authors]
@@ -158,6 +173,11 @@ def _facts(document: Document) -> Iterator[tuple[str, Iterable[str]]]:
     yield KEYWORDS[Keyword.SCHOOL], [school.id for school in document.schools]
     yield GROUP_NAME, _folded(document.groups)
     yield SCHOOL_NAME, _folded(document.schools)
+    if document.text_id == document.origin_id:
+        yield TEXT_AND_ORIGIN, (document.text_id,)
+    else:
+        yield TEXT, (document.text_id,)
+        yield ORIGIN, (document.origin_id,)
     for keyword, values in facts(document):
         yield KEYWORDS[keyword], values
 
@@ -172,6 +192,8 @@ def facts(document: Document) -> Iterator[tuple[Keyword, tuple[str, ...]]]:
     yield Keyword.SEVERITY, document.severities
     yield Keyword.STATUS, document.statuses
     yield Keyword.OUTCOME, (document.outcome,)
+    yield Keyword.HOLD, tuple(map(named, document.holds))
+    yield Keyword.REQUEST, tuple(map(named, document.requests))
     yield Keyword.THREAD, (document.thread,)
     yield Keyword.ID, (document.id,)
     yield Keyword.MESSAGE_ID, (document.message_id,)
@@ -181,6 +203,16 @@ def facts(document: Document) -> Iterator[tuple[Keyword, tuple[str, ...]]]:
     yield Keyword.LANGUAGE, (document.language,)
     yield Keyword.HAS, document.has
     yield Keyword.TYPE, document.types
+
+
+def kept(document: Document) -> Kept:
+    """What is kept of a document."""
+    return Kept(document.id, digest(document.content_id), document.text_id, document.origin_id)
+
+
+def named(name: str) -> str:
+    """A name that is compared as a whole, without case and accents, and however many blanks are in it."""
+    return fold(" ".join(name.split()))
 
 
 def local(box: Mailbox) -> str:

@@ -17,10 +17,11 @@ import tantivy
 from tantivy import DocAddress, Occur, Order, Query
 
 from gateway.search.document import Document
-from gateway.search.engine import PAGE, Cursor, Hit, Page, Sort, Tier, Unanswerable, Wanted
-from gateway.search.query.tree import Node
+from gateway.search.engine import PAGE, Collapse, Cursor, Hit, Page, Sort, Tier, Unanswerable, Wanted
+from gateway.search.query.tree import Keyword, Node
 from gateway.search.tantivy import schema as fields
 from gateway.search.tantivy.counting import counted
+from gateway.search.tantivy.kept import Kept, unpack
 from gateway.search.tantivy.place import META, explained, open_index, position
 from gateway.search.tantivy.questions import Questions
 from gateway.search.tantivy.ranking import Ranked, Ranking, count
@@ -36,11 +37,15 @@ class TantivySearcher:
     """`engine.Searcher` on Tantivy."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises IndexMissing, IndexOutdated, IndexDamaged."""
-        self._meta = folder / META
+        """`folder` may be a link (`Generations`), which is followed again where it leads elsewhere by then.
+
+        Raises IndexMissing, IndexOutdated, IndexDamaged.
+        """
+        self._folder = folder
         self._lock = threading.Lock()
+        self._opened = folder.resolve()
         self._seen = self._state()
-        self._index: tantivy.Index | None = open_index(folder, create=False)
+        self._index: tantivy.Index | None = open_index(self._opened, create=False)
         self._make = Questions(self._index.schema)
 
     def position(self) -> int:
@@ -122,11 +127,11 @@ class TantivySearcher:
             taken, total = ranking.counted(step)
         else:
             taken = ranking.take(step, (after.tier, after.received, after.seq) if after else None)
-        groups = Groups(ranking, self._make)
+        groups = Groups(ranking, self._make, wanted.collapse) if wanted.collapse else None
         shown: list[tuple[Ranked, int]] = []
         while taken:
             for ranked in taken:
-                also = groups.others(ranked) if wanted.collapse else 0
+                also = groups.others(ranked) if groups else 0
                 if also is not None:
                     shown.append((ranked, also))
             if len(shown) > wanted.limit or len(taken) < step:
@@ -187,19 +192,24 @@ class TantivySearcher:
 
     def _current(self) -> tantivy.Searcher:
         """The last commit. A look at the file that every commit replaces costs less than opening segments anew."""
-        index = self._index
-        if index is None:
-            raise RuntimeError("this searcher was closed")
         with self._lock:
+            index = self._index
+            if index is None:
+                raise RuntimeError("this searcher was closed")
             state = self._state()
             if state != self._seen:
-                index.reload()
+                folder = self._folder.resolve()
+                if folder != self._opened:
+                    self._index = index = open_index(folder, create=False)
+                    self._opened = folder
+                else:
+                    index.reload()
                 self._seen = state
             return index.searcher()
 
     def _state(self) -> tuple[int, int, int] | None:
         try:
-            found = self._meta.stat()
+            found = (self._folder / META).stat()
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
@@ -215,26 +225,47 @@ class Listed:
 
 
 class Groups:
-    """Which hit stands for all those with the same content: the first one in their order."""
+    """Which hit stands for all those that are to be collapsed into one: the first one in their order."""
 
-    def __init__(self, ranking: Ranking, make: Questions) -> None:
+    def __init__(self, ranking: Ranking, make: Questions, collapse: Collapse) -> None:
         self._ranking = ranking
         self._make = make
+        self._collapse = collapse
         self._seen: set[str] = set()
 
     def others(self, ranked: Ranked) -> int | None:
-        """How many other hits have the content of this one; None if an earlier one stands for it."""
+        """How many other hits are in the group of this one; None if an earlier one stands for it."""
         searcher = self._ranking.searcher
-        content = searcher.doc(ranked.address).get_first(fields.CONTENT)
-        if content is None:
+        key = self._key(_kept(searcher, ranked.address))
+        if not key:
             return 0
-        if content in self._seen:
+        if key in self._seen:
             return None
-        self._seen.add(content)
-        equal = self._ranking.narrowed(self._make.fact(fields.CONTENT, content))
-        if equal.take(1)[0].seq != ranked.seq:
+        self._seen.add(key)
+        group = self._ranking.narrowed(self._members(key))
+        if group.take(1)[0].seq != ranked.seq:
             return None
-        return count(searcher, equal.tiers[-1][1]) - 1
+        return count(searcher, group.tiers[-1][1]) - 1
+
+    def _key(self, kept: Kept) -> str:
+        """What the members of a group have in common; empty for a message that is a group by itself."""
+        match self._collapse:
+            case Collapse.MESSAGE:
+                return kept.content
+            case Collapse.TEXT:
+                return kept.text
+            case Collapse.FORWARDS:
+                return kept.origin
+
+    def _members(self, key: str) -> Query:
+        return self._make.either([self._make.fact(name, key) for name in _FACTS[self._collapse]])
+
+
+_FACTS = {
+    Collapse.MESSAGE: (fields.KEYWORDS[Keyword.CONTENT],),
+    Collapse.TEXT: (fields.TEXT, fields.TEXT_AND_ORIGIN),
+    Collapse.FORWARDS: (fields.ORIGIN, fields.TEXT_AND_ORIGIN),
+}
 
 
 def _hit(ranking: Ranking, ranked: Ranked, also: int, tell: bool) -> Hit:
@@ -250,4 +281,9 @@ def _bare(searcher: tantivy.Searcher, address: DocAddress) -> Hit:
 
 
 def _identity(searcher: tantivy.Searcher, address: DocAddress) -> str:
-    return searcher.doc(address).get_first(fields.ID) or ""
+    return _kept(searcher, address).id
+
+
+def _kept(searcher: tantivy.Searcher, address: DocAddress) -> Kept:
+    octets: bytes = searcher.doc(address).get_first(fields.KEPT) or b""
+    return unpack(octets)

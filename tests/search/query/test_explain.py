@@ -53,6 +53,8 @@ ROWS = [
     ("rule:coach", "Messages that have a finding by some rule that begins with “coach/”."),
     ("lang:es", "Messages that are in the language “es”."),
     ("type:pdf", "Messages that have an attachment of the type “pdf”."),
+    ('hold:"Doe v. Harbor"', "Messages that are kept for the legal matter “Doe v. Harbor”."),
+    ("-request:2026*", "Messages that are not part of some public-records request that begins with “2026”."),
     ("after:2026-11-05", "Messages that were received on or after November 5, 2026."),
     ("before:2026-11-05", "Messages that were received before November 5, 2026."),
     ("-before:2026-11-05", "Messages that were not received before November 5, 2026."),

@@ -149,6 +149,8 @@ is_so = st.one_of(
     facts(Keyword.PERSON, values, st.booleans()),
     facts(Keyword.GROUP, values, st.booleans()),
     facts(Keyword.SCHOOL, values, st.booleans()),
+    facts(Keyword.HOLD, values, st.booleans()),
+    facts(Keyword.REQUEST, values, st.booleans()),
     facts(Keyword.ROLE, st.sampled_from(ROLES), exactly),
     facts(Keyword.DIRECTION, st.sampled_from(DIRECTIONS), exactly),
     facts(Keyword.SEVERITY, st.sampled_from(SEVERITIES), exactly),
