@@ -13,13 +13,14 @@ from datetime import datetime
 import typer
 
 from gateway.archive import Reader
-from gateway.catalog.shapes import HIT_KEYS, Json, moment
+from gateway.catalog.shapes import Json, moment
 from gateway.cli.options import print_json
 from gateway.cli.searching.asking import Answer, Coverage
+from gateway.cli.searching.unread import UnreadMessage
 from gateway.config import Config
 from gateway.holds.content import printable
 from gateway.message.events import HELD
-from gateway.search.engine import PAGE, Bar, Facet, FacetValue, Hit, Step
+from gateway.search.engine import PAGE, Bar, Facet, FacetValue, Hit, Page, Step
 from gateway.search.query.tree import Node
 
 _NAMED = 3  # recipients in a line
@@ -32,25 +33,40 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets calculate
 # --- objects -------------------------------------------------------------------------------------
 
 
-def print_objects(answer: Answer, step: Step | None, *, collapse: bool) -> None:
-    """The rows, then facets and the histogram."""
+def print_objects(answer: Answer, *, collapse: bool) -> None:
+    """The rows."""
     for hit, row in zip(answer.page.hits, answer.rows, strict=True):
         print_json(row | {"also": hit.also} if collapse else row)
-    for facet, values in answer.page.facets.items():
+
+
+def print_counted(page: Page, step: Step | None) -> None:
+    """Facets and the histogram."""
+    for facet, values in page.facets.items():
         for each in values:
             print_json({"facet": facet.value, "value": each.value, "count": each.count})
-    for bar in answer.page.histogram if step else ():
+    for bar in page.histogram:
         ends = {"start": moment(bar.start), "end": moment(bar.end)}
         print_json({"histogram": str(step), **ends, "count": bar.count})
 
 
-def print_csv(rows: Iterable[Json]) -> None:
+class Table:
     """RFC 4180, with a header line; no cell is a formula to a spreadsheet."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(HIT_KEYS)
-    writer.writerows([_cell(row[key]) for key in HIT_KEYS] for row in rows)
-    sys.stdout.buffer.write(text.getvalue().encode("utf-8", "replace"))
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._is_begun = False
+
+    def write(self, rows: Iterable[Json]) -> None:
+        """A line for each; the header line with the first of them, or with none."""
+        if not self._is_begun:
+            self._write([self._keys])
+        self._is_begun = True
+        self._write([_cell(row[key]) for key in self._keys] for row in rows)
+
+    def _write(self, lines: Iterable[Sequence[str]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\r\n").writerows(lines)
+        sys.stdout.buffer.write(text.getvalue().encode("utf-8", "replace"))
 
 
 def _cell(value: object) -> str:
@@ -81,7 +97,7 @@ def _message(hit: Hit, row: Json, node: Node, settings: Config) -> Iterator[str]
 
     when = hit.received.astimezone(settings.district.zone)
     flags = f"  [{', '.join(row['rules'])}]" if row["rules"] else ""
-    also = f"  and {hit.also} more with the same content" if hit.also else ""
+    also = f"  and {hit.also} more like it" if hit.also else ""
     yield printable(f"{when:%Y-%m-%d %H:%M:%S}  {row['outcome'] or 'pending':9} {row['id']}{flags}{also}")
     if not _is_catalogued(row):
         yield "    not in the catalog yet"
@@ -91,6 +107,24 @@ def _message(hit: Hit, row: Json, node: Node, settings: Config) -> Iterator[str]
         to += f" and {len(row['to']) - _NAMED} more"
     people = printable(f"{row['from'] or row['mail_from'] or '<>'} -> {to}: ")
     yield f"    {people}{_marked(subject(row['subject'] or '', node))}"
+
+
+def unread_lines(message: UnreadMessage, settings: Config) -> Iterator[str]:
+    """A message with unreadable parts, and a line for each."""
+    when = message.hit.received.astimezone(settings.district.zone)
+    found = "  (found anyway)" if message.found else ""
+    yield printable(f"{when:%Y-%m-%d %H:%M:%S}  {message.row['id']}{found}")
+    for part in message.parts:
+        name = "(held: its name is not told)" if message.held else part.name
+        said = " ".join(
+            filter(None, (f"part {part.path}" if part.path else "", name, _in_brackets(part.type)))
+        )
+        why = f"{part.status}: {part.detail}" if part.detail else part.status
+        yield printable(f"    {said}: {why}" if said else f"    {why}")
+
+
+def _in_brackets(text: str) -> str:
+    return f"({text})" if text else ""
 
 
 def _is_catalogued(row: Json) -> bool:
@@ -164,14 +198,20 @@ def _block() -> str:
 # --- how complete --------------------------------------------------------------------------------
 
 
-def covered(known: Coverage, cursor: str | None) -> str:
+def covered(known: Coverage, cursor: str | None, what: str = "found") -> str:
     """What the answer is based on, in one line."""
     text = (
-        f"{known.found} found; searched up to entry {known.searched} of {known.last}, {known.behind} behind; "
+        f"{known.found} {what}; searched up to entry {known.searched} of {known.last}, {known.behind} behind"
     )
-    text += f"{known.unreadable} of the messages searched have parts that could not be read"
-    if known.unreadable:
-        text += " (has:unreadable lists them)"
+    text += _hiding(known.may_hide) if what == "found" else ""
     if known.unsearchable:
         text += f"; {known.unsearchable} could not be searched at all (mailgw verify)"
     return text + (f"; more with --cursor {cursor}" if cursor else "")
+
+
+def _hiding(messages: int) -> str:
+    """Of how many messages it is not known whether they are hits."""
+    if not messages:
+        return "; in what was searched no other hit can hide in a part that could not be read"
+    others = "1 other message has" if messages == 1 else f"{messages} other messages have"
+    return f"; {others} parts that could not be read, in which a hit may hide (--unreadable lists them)"

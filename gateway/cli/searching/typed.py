@@ -22,7 +22,7 @@ from gateway.search.query.tokens import DASHES, QUOTES
 _OF_WORDS = frozenset(
     {
         "subject", "body", "new", "filename", "attachment", "from", "to", "cc", "bcc", "rcpt", "participant", "with",
-        "person", "group", "school",
+        "person", "group", "school", "hold", "request",
     }
 )  # fmt: skip
 _ARGUMENT = re.compile(rf"([{re.escape(DASHES)}]?)(?:([A-Za-z_-]+):(?!//)(?=\S))?(.*)", re.DOTALL)
