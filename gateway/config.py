@@ -178,6 +178,11 @@ class Storage(Section):
         return self.path / "search"
 
     @property
+    def searches(self) -> Path:
+        """The searches that people keep by name."""
+        return self.path / "searches"
+
+    @property
     def rosters(self) -> Path:
         """The directories that were in use, by day."""
         return self.path / "rosters"
@@ -348,6 +353,12 @@ class ArchiveSettings(Section):
     compression_level: Annotated[int, Field(ge=-7, le=19)] = Field(
         1, description="zstd level of stored messages; 0 stores them as they are."
     )
+
+
+class SearchSettings(Section):
+    """The search index."""
+
+    ocr: bool = Field(True, description="Read scanned pages and pictures, where tesseract is installed.")
 
 
 class DirectorySettings(Section):
@@ -595,6 +606,7 @@ class Config(Section):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     archive: ArchiveSettings = ArchiveSettings()
+    search: SearchSettings = SearchSettings()
     directory: DirectorySettings = DirectorySettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     policy: Policy = Policy()

@@ -1,4 +1,4 @@
-"""`mailgw show`, `findings`, `reindex`, `verify`: reading what was kept. `search` is in `searching`."""
+"""`mailgw show`, `findings`, `verify`: reading what was kept. `search` is in `searching`, `reindex` in `reindex`."""
 
 from __future__ import annotations
 
@@ -8,28 +8,19 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive import ArchiveDamaged, Reader
 from gateway.archive import verify as verify_archive
 from gateway.catalog import queries
-from gateway.catalog.files import RebuildRunningError
 from gateway.catalog.grammar import Field, QueryError, Value, parse
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
-from gateway.catalog.rows import Watermark
-from gateway.catalog.schema import findings as findings_table
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
 from gateway.message.events import HELD
-from gateway.service.follower import new_follower
-from gateway.telemetry import logs
-from gateway.telemetry.metrics import Metrics
 
 DEFAULT = Path("config/gateway.toml")
 
@@ -102,37 +93,6 @@ def findings(
                 )
                 typer.echo(f"    {row['explanation']}")
                 typer.echo(f"    message {row['archive_id']}, action {row['action']}, {row['status']}")
-
-
-def reindex(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
-    """Build the catalog anew from the archive; the old one serves until the new one is whole."""
-    settings = load_config(config)
-    logs.configure("warning", process="reindex")
-    follower = new_follower(settings, Metrics())
-    quiet = not sys.stderr.isatty()
-    started = monotonic()
-    try:
-        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
-            bar = progress.add_task("Reading the archive", total=None)
-            mark = follower.rebuild(lambda done, of: progress.update(bar, completed=done, total=of))
-    except (RebuildRunningError, ArchiveUnavailable, OSError) as error:
-        raise fail(str(error)) from None
-    mark = mark or Watermark()
-    if json:
-        seconds = round(monotonic() - started, 3)
-        with _catalog(settings) as connection:
-            found = connection.scalar(select(func.count()).select_from(findings_table))
-        done = {
-            "entries": mark.position,
-            "messages": mark.messages,
-            "events": mark.events,
-            "findings": found,
-            "unindexed": mark.unindexed,
-            "seconds": seconds,
-        }
-        print_json(done)
-    else:
-        typer.echo(f"catalog rebuilt: {mark.position} entries", err=True)
 
 
 def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:

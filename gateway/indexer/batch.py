@@ -72,15 +72,28 @@ def take(store: Store, seen: Watermark, around: Surroundings) -> Done:
     else:
         projected = _project_all(entries, around)
     mark = _write(store, seen, entries, projected, around)
-    for kind, count in (
-        ("message", mark.messages - seen.messages),
-        ("event", mark.events - seen.events),
-    ):
-        if count:
-            around.observer.indexed(kind, count)
+    _count(seen, mark, around)
     remaining = max(last - mark.position, 0)
     around.observer.lag(remaining, _age(entries[len(projected) - 1], around) if remaining else 0.0)
     return Done(mark, len(projected), remaining)
+
+
+def project_next(after: int, count: int, around: Surroundings) -> list[Projected]:
+    """The rows of the next entries, for somebody else to write. Raises ArchiveDamaged, and what the observer does."""
+    entries = around.source.follow(after, count)
+    while entries and len(entries) < count:  # the end of a volume
+        more = around.source.follow(entries[-1].seq, count - len(entries))
+        if not more:
+            break
+        entries = [*entries, *more]
+    return _project_all(entries, around)
+
+
+def write(store: Store, seen: Watermark, projected: list[Projected], around: Surroundings) -> Watermark:
+    """Add rows made by `project_next` to the catalog; raises whatever the database does, and nothing was done then."""
+    mark = store.write(projection.gathered(projected, projected[-1], _since(around)), seen)
+    _count(seen, mark, around)
+    return mark
 
 
 def _next(after: int, around: Surroundings) -> tuple[Sequence[Entry], ArchiveDamaged | None]:
@@ -94,6 +107,15 @@ def _next(after: int, around: Surroundings) -> tuple[Sequence[Entry], ArchiveDam
         except (ArchiveDamaged, IndexError):
             received = around.clock()
         return [DamagedEntry(seq, received)], error
+
+
+def _count(seen: Watermark, mark: Watermark, around: Surroundings) -> None:
+    for kind, count in (
+        ("message", mark.messages - seen.messages),
+        ("event", mark.events - seen.events),
+    ):
+        if count:
+            around.observer.indexed(kind, count)
 
 
 def _age(entry: Entry, around: Surroundings) -> float:
@@ -175,7 +197,7 @@ def _write(
     try:
         return store.write(projection.gathered(projected, projected[-1], _since(around)), seen)
     except Exception as error:
-        if not _is_about_data(error):
+        if not is_about_data(error):
             raise
     mark = seen
     for entry, whole in zip(entries, projected, strict=False):
@@ -190,14 +212,14 @@ def _write_one(
     try:
         return store.write(projection.gathered([whole], whole, _since(around)), seen)
     except Exception as error:
-        if not _is_about_data(error):
+        if not is_about_data(error):
             raise
         _report(entry, error, around)
         place = projection.bare(entry, error)
     try:
         return store.write(projection.gathered([place], place), seen)
     except Exception as error:
-        if not _is_about_data(error):
+        if not is_about_data(error):
             raise
         _report(entry, error, around)
     return store.write(projection.gathered([], place), seen)
@@ -208,7 +230,7 @@ def _since(around: Surroundings) -> datetime:
     return around.clock() - _RECENT
 
 
-def _is_about_data(error: Exception) -> bool:
+def is_about_data(error: Exception) -> bool:
     """Whether the rows are to blame, rather than the database or another writer."""
     if isinstance(error, WatermarkMovedError | OSError | MemoryError) or is_damaged(error):
         return False

@@ -28,7 +28,7 @@ from gateway.catalog.words import clean, clean_json
 from gateway.indexer import projection
 from gateway.indexer.batch import Done, Limits, Surroundings, take
 from gateway.indexer.entries import EntrySource, Judge, Observer, Silence
-from gateway.indexer.rebuild import create_empty, rebuild
+from gateway.indexer.rebuild import Helpers, create_empty, rebuild
 from gateway.indexer.whole import Note, judge_due
 from gateway.message.envelope import Envelope
 
@@ -103,10 +103,14 @@ class Follower:
         self._mark = done.mark
         return done
 
-    def rebuild(self, progress: Callable[[int, int], None] = lambda done, of: None) -> Watermark | None:
+    def rebuild(
+        self,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+        helpers: Helpers | None = None,
+    ) -> Watermark | None:
         """Build the catalog anew (`mailgw reindex`); `progress` is told entries done and in all."""
         self.close()
-        return rebuild(self._files, self._around, progress)
+        return rebuild(self._files, self._around, progress, helpers)
 
     def judge_again(self, limit: int = 20, should_stop: Callable[[], bool] = lambda: False) -> int:
         """Try messages of which some rule failed, as many as are due up to `limit`; how many succeeded."""

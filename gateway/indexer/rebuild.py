@@ -9,23 +9,38 @@ Fails with RebuildRunningError, whatever the archive raises, OSError and sqlalch
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from gateway.catalog.files import CatalogFiles
 from gateway.catalog.rows import Watermark
 from gateway.catalog.sqlite import open_writer, seal
 from gateway.catalog.store import Store
-from gateway.indexer.batch import Surroundings, take
+from gateway.indexer.batch import Surroundings, is_about_data, take, write
+from gateway.indexer.projecting import OpenSource, Ready, projected
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
 _ROUNDS = 10  # how often to go for what arrived meanwhile, before leaving the rest to the follower
 
 
-def rebuild(files: CatalogFiles, around: Surroundings, progress: Progress) -> Watermark | None:
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """Processes that make rows, and how each opens the archive."""
+
+    open_source: OpenSource
+    processes: int
+
+
+def rebuild(
+    files: CatalogFiles, around: Surroundings, progress: Progress, helpers: Helpers | None = None
+) -> Watermark | None:
     """Build a new catalog and make it the current one; its watermark, or None if it was stopped."""
     with files.rebuilding() as path:
         store = Store(open_writer(path, durable=False), around.window)
         try:
-            mark = _fill(store, around, progress)
+            begun = store.prepare()
+            if helpers is not None:
+                begun = _fill_with(helpers, store, begun, around, progress)
+            mark = _fill(store, begun, around, progress)
             if mark is None:
                 return None
             seal(store.engine, path)
@@ -35,8 +50,37 @@ def rebuild(files: CatalogFiles, around: Surroundings, progress: Progress) -> Wa
         return mark
 
 
-def _fill(store: Store, around: Surroundings, progress: Progress) -> Watermark | None:
-    mark = store.prepare()
+def _fill_with(
+    helpers: Helpers, store: Store, mark: Watermark, around: Surroundings, progress: Progress
+) -> Watermark:
+    """Take what the archive has now, the rows made by other processes."""
+    target = around.source.last_seq()
+    with projected(helpers.open_source, helpers.processes, mark.position, target) as batches:
+        for ready in batches:
+            if around.should_stop():
+                break
+            mark = _take(ready, store, mark, around)
+            progress(mark.position, target)
+    return mark
+
+
+def _take(ready: Ready, store: Store, mark: Watermark, around: Surroundings) -> Watermark:
+    """One batch; made here where another process could not, or where the database will not have all of it."""
+    if ready.rows and mark.position == ready.after:
+        try:
+            return write(store, mark, list(ready.rows), around)
+        except Exception as error:
+            if not is_about_data(error):
+                raise
+    while mark.position < ready.last:
+        done = take(store, mark, around)
+        if not done.entries:
+            break
+        mark = done.mark
+    return mark
+
+
+def _fill(store: Store, mark: Watermark, around: Surroundings, progress: Progress) -> Watermark | None:
     for _ in range(_ROUNDS):
         target = around.source.last_seq()
         progress(mark.position, target)

@@ -4,8 +4,7 @@ Entry by entry: a message becomes a document; an event changes what is known of 
 An index follows the catalog, so what search says of outcomes and findings is what the catalog says.
 
 Promises: documents and `position` are committed together, so each entry has its effect exactly once, however often the
-process is killed; a message that cannot be read is passed over and counted by the catalog as unindexed. What an
-attachment says is read once, however often its message's document is made anew in a while.
+process is killed; a message that cannot be read is passed over and counted by the catalog as unindexed.
 
 Fails with whatever fails for everything alike: archive, catalog or index out of reach; call again later.
 """
@@ -13,11 +12,9 @@ Fails with whatever fails for everything alike: archive, catalog or index out of
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from time import monotonic
-from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -26,32 +23,16 @@ from gateway.catalog import facts as catalog_facts
 from gateway.catalog.facts import Catalogued
 from gateway.catalog.reader import Catalog
 from gateway.catalog.store import read_watermark
-from gateway.directory.history import History
-from gateway.directory.snapshot import Directory
-from gateway.extraction.model import Extracted
-from gateway.indexer.document import Facts, Found, document, wants_extraction
-from gateway.indexer.entries import Entry, EntrySource
+from gateway.indexer.entries import Entry
+from gateway.indexer.making import Maker, Source
 from gateway.message import events
-from gateway.message.envelope import Envelope
-from gateway.message.readable import readable
-from gateway.message.readable.model import Readable
 from gateway.search.document import Document
 from gateway.search.engine import Writer
 
-ENTRIES = 500  # of the archive, taken in one step
+ENTRIES = 2_000  # of the archive, taken in one step
 _OCTETS = 64 * 2**20  # of messages read in one step
 _SECONDS = 1.0  # that a step goes on making documents
-_REMEMBERED = 4 * 2**20  # characters of attachments' texts
-
-
-class Source(EntrySource, Protocol):
-    """The archive, to read from."""
-
-    def entry(self, seq: int) -> Entry | None:
-        """The entry with a number. Raises ArchiveDamaged."""
-
-
-Extract = Callable[[bytes, str, str], Sequence[Extracted]]
+_REMEMBERED = 20_000  # messages of which is known by which state of the catalog their documents were made
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +48,14 @@ class SearchFollower:
     """Follows the catalog into a search index. One thread at a time."""
 
     def __init__(
-        self,
-        source: Source,
-        catalog: Catalog,
-        writer: Writer,
-        *,
-        history: History,
-        domains: tuple[str, ...],
-        zone: tzinfo,
-        extract: Extract,
-        clock: Callable[[], datetime],
-        log: FilteringBoundLogger,
+        self, source: Source, catalog: Catalog, writer: Writer, maker: Maker, log: FilteringBoundLogger
     ) -> None:
-        """`extract`: the text of an attachment by its octets, type and name. `zone`: the district's."""
         self._source = source
         self._catalog = catalog
         self._writer = writer
-        self._history = history
-        self._nobody = Directory.empty(domains, clock())
-        self._zone = zone
-        self._extract = extract
+        self._maker = maker
         self._log = log
-        self._read: OrderedDict[int, tuple[Extracted, ...]] = OrderedDict()  # of messages, by seq
+        self._made: OrderedDict[int, int] = OrderedDict()  # by the message's seq: the catalog's position
 
     def step(self, should_stop: Callable[[], bool] = lambda: False) -> Step:
         """Take the next entries of the archive that the catalog has, for about `_SECONDS`.
@@ -102,18 +69,28 @@ class SearchFollower:
             if not entries:
                 return Step(after, 0, 0)
             ids = catalog_facts.numbers(connection, (entry.subject_id for entry in entries if _tells(entry)))
-            changed = [_changed(entry, ids) for entry in entries]
+            concerned = [_concerned(entry, ids) for entry in entries]
+            judged = (
+                seq for entry, seqs in zip(entries, concerned, strict=True) if _judges(entry) for seq in seqs
+            )
+            shared = catalog_facts.sharing(connection, judged)
+            changed = [
+                self._changed(entry, seqs, shared) for entry, seqs in zip(entries, concerned, strict=True)
+            ]
             found = catalog_facts.catalogued(connection, {seq for seqs in changed for seq in seqs})
+        self._maker.forget()
+        taken = {entry.seq: entry for entry in entries}
         documents: dict[int, Document] = {}
         until, last = monotonic() + _SECONDS, after
         for entry, seqs in zip(entries, changed, strict=True):
             for seq in seqs:
                 if seq in found and seq not in documents:
-                    documents.update(self._documents(seq, found[seq]))
+                    documents.update(self._documents(seq, found[seq], taken.get(seq)))
             last = entry.seq
             if monotonic() > until or should_stop():
                 break
         self._writer.write(documents.values(), last)
+        self._remember(documents, known)
         return Step(last, len(documents), known - last)
 
     def _next(self, after: int, known: int) -> Iterator[Entry]:
@@ -130,48 +107,33 @@ class SearchFollower:
                 return
             yield entry
 
-    def _documents(self, seq: int, one: Catalogued) -> dict[int, Document]:
+    def _changed(
+        self, entry: Entry, concerned: tuple[int, ...], shared: Mapping[int, tuple[int, ...]]
+    ) -> tuple[int, ...]:
+        """The messages whose documents an entry makes, or changes: not those that were made in knowledge of it."""
+        seqs = set(concerned)
+        if _judges(entry):  # findings are shared: what is found in one message is told of others
+            seqs.update(also for seq in concerned for also in shared.get(seq, ()) if also <= entry.seq)
+        return tuple(sorted(seq for seq in seqs if self._made.get(seq, 0) < entry.seq))
+
+    def _remember(self, seqs: Iterable[int], known: int) -> None:
+        for seq in seqs:
+            self._made[seq] = known
+            self._made.move_to_end(seq)
+        while len(self._made) > _REMEMBERED:
+            self._made.popitem(last=False)
+
+    def _documents(self, seq: int, one: Catalogued, entry: Entry | None) -> dict[int, Document]:
         """The document of a message; none where its record cannot be read."""
         try:
-            return {seq: self._document(seq, one)}
+            return {seq: self._maker.document(seq, one, entry)}
         except ArchiveDamaged:
             self._log.error("message not searchable", seq=seq, id=one.row["id"])
             return {}
 
-    def _document(self, seq: int, one: Catalogued) -> Document:
-        entry = self._source.entry(seq)
-        if entry is None:
-            raise ArchiveDamaged("", seq, "is missing")
-        message = readable(self._source.raw(seq))
-        verdict = entry.document.get("verdict") or {}
-        day = entry.received.astimezone(self._zone).date()
-        directory = self._history.of(day, str(verdict.get("directory_version", ""))) or self._nobody
-        return document(_facts(entry, one), message, self._texts(seq, message), directory)
 
-    def _texts(self, seq: int, message: Readable) -> tuple[Extracted, ...]:
-        """The texts of attachments, read at most once in a while."""
-        if seq in self._read:
-            self._read.move_to_end(seq)
-            return self._read[seq]
-        wanted = [part for part in message.attachments if wants_extraction(part)]
-        texts = tuple(
-            text
-            for part in wanted
-            for text in self._extract(part.content(), part.content_type, part.filename)
-        )
-        if texts:
-            self._read[seq] = texts
-            while len(self._read) > 1 and sum(map(_length, self._read.values())) > _REMEMBERED:
-                self._read.popitem(last=False)
-        return texts
-
-
-def _length(texts: Iterable[Extracted]) -> int:
-    return sum(len(one.text) for one in texts)
-
-
-def _changed(entry: Entry, ids: Mapping[str, int]) -> tuple[int, ...]:
-    """The messages, by number, whose documents an entry makes or changes."""
+def _concerned(entry: Entry, ids: Mapping[str, int]) -> tuple[int, ...]:
+    """The messages, by number, that an entry is, or tells something new of."""
     if entry.kind == "message":
         return (entry.seq,)
     if entry.document.get("event") == events.JUDGED:
@@ -179,33 +141,11 @@ def _changed(entry: Entry, ids: Mapping[str, int]) -> tuple[int, ...]:
     return (ids[entry.subject_id],) if _tells(entry) and entry.subject_id in ids else ()
 
 
+def _judges(entry: Entry) -> bool:
+    """Whether an entry says what was found in its messages."""
+    return entry.kind == "message" or entry.document.get("event") == events.JUDGED
+
+
 def _tells(entry: Entry) -> bool:
     """Whether an entry is an event that says where its message is now."""
     return entry.kind == "event" and entry.document.get("event") not in (events.JUDGED, events.VIEWED)
-
-
-def _facts(entry: Entry, one: Catalogued) -> Facts:
-    row: dict[str, Any] = one.row
-    return Facts(
-        seq=entry.seq,
-        id=entry.id,
-        received=entry.received,
-        envelope=Envelope.from_json(entry.document["envelope"]),
-        size=entry.size,
-        sha256=entry.sha256 or "",
-        outcome=row["outcome"] or "pending",
-        content_id=row["content_id"] or "",
-        defects=tuple(row["defects"]),
-        findings=tuple(_found(each) for each in one.findings),
-    )
-
-
-def _found(row: Mapping[str, Any]) -> Found:
-    people = [row["author"], *row["people"]]
-    return Found(
-        rule=row["rule"],
-        severity=row["severity"],
-        status=row["status"],
-        persons=tuple(str(each["person_id"]) for each in people if each.get("person_id")),
-        groups=tuple(row["groups"]),
-    )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +22,13 @@ from gateway.config import Config
 from gateway.directory.history import History
 from gateway.extraction.extractor import Extractor
 from gateway.extraction.model import Settings
+from gateway.indexer.making import Maker
 from gateway.indexer.process import Pace, Turn, scheduled
+from gateway.indexer.reindex import Plan, Progress, reindex
 from gateway.indexer.searching import SearchFollower, Step
 from gateway.search.engine import IndexDamaged
-from gateway.search.tantivy import TantivyWriter
+from gateway.search.generations import Generations
+from gateway.search.tantivy import TantivyWriter, combine
 from gateway.service.channel import Parent
 from gateway.service.process import Signals
 from gateway.telemetry.metrics import Metrics
@@ -36,15 +39,47 @@ _PATIENCE = Settings(seconds=60.0, ocr_seconds=30.0)
 _TROUBLE = 10.0  # seconds until the next look, after something went wrong
 
 
+def extraction_of(config: Config) -> Settings:
+    """How attachments are read for the index."""
+    return replace(_PATIENCE, ocr=config.search.ocr)
+
+
+def rebuild(config: Config, processes: int, progress: Progress) -> int:
+    """Make a new index of archive and catalog, and put it in the old one's place; how many messages are in it.
+
+    A running service goes on with the new one. Fails as `indexer.reindex` does.
+    """
+    plan = Plan(
+        archive=config.storage.archive,
+        catalog=config.storage.catalog,
+        rosters=config.storage.rosters,
+        domains=config.district.domains,
+        zone=config.district.zone,
+        extraction=extraction_of(config),
+        writer=TantivyWriter,
+        combine=combine,
+    )
+    return reindex(plan, Generations(config.storage.search), processes, progress)
+
+
 class Librarian:
     """The index with all it is made of. One thread at a time."""
 
     def __init__(self, config: Config, extractor: Extractor) -> None:
         self._config = config
-        self._extractor = extractor
         self._log = structlog.get_logger()
         self._reader = Reader(config.storage.archive)
         self._catalog = Catalog(config.storage.catalog)
+        self._maker = Maker(
+            self._reader,
+            history=History(config.storage.rosters),
+            domains=config.district.domains,
+            zone=config.district.zone,
+            extract=extractor.extract,
+            now=datetime.now(UTC),
+        )
+        self._generations = Generations(config.storage.search)
+        self._path: Path | None = None
         self._writer: TantivyWriter | None = None
         self._follower: SearchFollower | None = None
 
@@ -64,26 +99,26 @@ class Librarian:
         self._catalog.close()
 
     def _opened(self) -> SearchFollower:
-        if self._follower is not None:
+        """What follows into the index that counts now: another one than before, where somebody built one."""
+        current = self._generations.current()
+        if self._follower is not None and current == self._path:
             return self._follower
+        self.close()
         try:
-            self._writer = TantivyWriter(self._config.storage.search)
+            self._writer = TantivyWriter(current or self._anew())
         except IndexDamaged as error:
             self._log.warning("search index is made anew", why=str(error))
-            shutil.rmtree(self._config.storage.search)
-            self._writer = TantivyWriter(self._config.storage.search)
-        self._follower = SearchFollower(
-            self._reader,
-            self._catalog,
-            self._writer,
-            history=History(self._config.storage.rosters),
-            domains=self._config.district.domains,
-            zone=self._config.district.zone,
-            extract=self._extractor.extract,
-            clock=lambda: datetime.now(UTC),
-            log=self._log,
-        )
+            self._writer = TantivyWriter(self._anew())
+        self._path = self._generations.current()
+        self._follower = SearchFollower(self._reader, self._catalog, self._writer, self._maker, self._log)
         return self._follower
+
+    def _anew(self) -> Path:
+        """An empty index, which can be searched while it is filled."""
+        with self._generations.building() as path:
+            TantivyWriter(path).close()
+            self._generations.swap(path)
+            return path
 
 
 async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metrics) -> int:
@@ -97,7 +132,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
     with suppress(OSError):
         os.nice(_NICENESS)  # threads made from here on inherit it
     flushing = asyncio.create_task(metrics.keep_flushed())
-    with Extractor(_PATIENCE) as extractor, ThreadPoolExecutor(1, "search") as thread:
+    with Extractor(extraction_of(config)) as extractor, ThreadPoolExecutor(1, "search") as thread:
         librarian = Librarian(config, extractor)
         following = asyncio.create_task(_follow(librarian, thread, signals.stop, metrics))
         parent.ready()

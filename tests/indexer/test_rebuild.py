@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.indexer import projecting
 from gateway.indexer.batch import Limits
 from gateway.indexer.follower import Follower
+from gateway.indexer.rebuild import Helpers
 
 Dump = Callable[[Path], dict[str, list[tuple[Any, ...]]]]
 
@@ -93,3 +98,45 @@ def test_files_are_not_for_others_to_read(archive: Any, tmp_path: Path) -> None:
     Follower(archive, tmp_path / "catalog").rebuild()
     for path in [tmp_path / "catalog", *(tmp_path / "catalog").iterdir()]:
         assert path.stat().st_mode & 0o007 == 0
+
+
+def itself(archive: Any) -> Any:
+    """How another process gets the archive: in the pickle."""
+    return archive
+
+
+def test_several_processes_make_the_same_catalog(
+    archive: Any, dump: Dump, watcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "BATCH", 4)
+    ids = []
+    for number in range(30):
+        found = [archive.finding(f"f{number}", "bob")] if number % 7 == 0 else []
+        ids.append(archive.message(verdict=archive.verdict(*found)))
+        if number % 3:
+            archive.event(ids[number // 2])
+    archive.add("message", "bad", "", {})
+    archive.raws[9] = ValueError("does not have the SHA-256 that was recorded")
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    Follower(archive, alone).rebuild()
+    told: list[tuple[int, int]] = []
+    follower = Follower(archive, together, observer=watcher)
+    mark = follower.rebuild(lambda done, of: told.append((done, of)), Helpers(partial(itself, archive), 2))
+    assert dump(together) == dump(alone)
+    assert mark is not None and mark.unindexed == 2
+    assert watcher.failures == ["entry", "entry"]  # each told once
+    assert told == sorted(told)
+    assert told[-1] == (len(archive.entries), len(archive.entries))
+
+
+def test_a_catalog_comes_of_it_though_the_processes_die(
+    archive: Any, dump: Dump, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "BATCH", 4)
+    for _ in range(30):
+        archive.message()
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    Follower(archive, alone).rebuild()
+    mark = Follower(archive, together).rebuild(helpers=Helpers(partial(os._exit, 9), 2))
+    assert mark is not None and mark.messages == 30
+    assert dump(together) == dump(alone)

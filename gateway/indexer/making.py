@@ -1,0 +1,130 @@
+"""Makes the document of an archived message: its octets, its attachments' texts, the catalog, the roster of its day.
+
+Promises: what an attachment says is read once, however often its message's document is made anew in a while. Fails with
+ArchiveDamaged for a message that cannot be read, and with whatever fails for everything alike.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, tzinfo
+from typing import Any, Protocol
+
+from gateway.archive.errors import ArchiveDamaged
+from gateway.catalog.facts import Catalogued
+from gateway.directory.history import History
+from gateway.directory.snapshot import Directory
+from gateway.extraction.model import Extracted
+from gateway.indexer.document import Facts, Found, document, wants_extraction
+from gateway.indexer.entries import Entry, EntrySource
+from gateway.message.envelope import Envelope
+from gateway.message.readable import readable
+from gateway.message.readable.model import Readable
+from gateway.search.document import Document
+
+_REMEMBERED = 4 * 2**20  # characters of attachments' texts
+_DAYS = 100  # whose directories are known without a look at the folder
+
+
+class Source(EntrySource, Protocol):
+    """The archive, to read from."""
+
+    def entry(self, seq: int) -> Entry | None:
+        """The entry with a number. Raises ArchiveDamaged."""
+
+
+Extract = Callable[[bytes, str, str], Sequence[Extracted]]
+
+
+class Maker:
+    """One thread at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        history: History,
+        domains: tuple[str, ...],
+        zone: tzinfo,
+        extract: Extract,
+        now: datetime,
+    ) -> None:
+        """`extract`: the text of an attachment by its octets, type and name. `zone`: the district's."""
+        self._source = source
+        self._history = history
+        self._nobody = Directory.empty(domains, now)
+        self._zone = zone
+        self._extract = extract
+        self._read: OrderedDict[int, tuple[Extracted, ...]] = OrderedDict()  # of messages, by seq
+        self._directories: dict[tuple[date, str], Directory] = {}
+
+    def document(self, seq: int, one: Catalogued, entry: Entry | None = None) -> Document:
+        """The document of a message; `entry` where it is at hand. Raises ArchiveDamaged."""
+        entry = entry or self._source.entry(seq)
+        if entry is None:
+            raise ArchiveDamaged("", seq, "is missing")
+        message = readable(self._source.raw(seq))
+        return document(_facts(entry, one), message, self._texts(seq, message), self._directory(entry))
+
+    def forget(self) -> None:
+        """Look at the kept directories anew: there may be more of them by now."""
+        self._directories.clear()
+
+    def _directory(self, entry: Entry) -> Directory:
+        """The directory by which the message was judged, or the nearest one."""
+        verdict = entry.document.get("verdict") or {}
+        key = entry.received.astimezone(self._zone).date(), str(verdict.get("directory_version", ""))
+        if key not in self._directories:
+            if len(self._directories) >= _DAYS:
+                self._directories.clear()
+            self._directories[key] = self._history.of(*key) or self._nobody
+        return self._directories[key]
+
+    def _texts(self, seq: int, message: Readable) -> tuple[Extracted, ...]:
+        """The texts of attachments, read at most once in a while."""
+        if seq in self._read:
+            self._read.move_to_end(seq)
+            return self._read[seq]
+        wanted = [part for part in message.attachments if wants_extraction(part)]
+        texts = tuple(
+            text
+            for part in wanted
+            for text in self._extract(part.content(), part.content_type, part.filename)
+        )
+        if texts:
+            self._read[seq] = texts
+            while len(self._read) > 1 and sum(map(_length, self._read.values())) > _REMEMBERED:
+                self._read.popitem(last=False)
+        return texts
+
+
+def _length(texts: Iterable[Extracted]) -> int:
+    return sum(len(one.text) for one in texts)
+
+
+def _facts(entry: Entry, one: Catalogued) -> Facts:
+    row: dict[str, Any] = one.row
+    return Facts(
+        seq=entry.seq,
+        id=entry.id,
+        received=entry.received,
+        envelope=Envelope.from_json(entry.document["envelope"]),
+        size=entry.size,
+        sha256=entry.sha256 or "",
+        outcome=row["outcome"] or "pending",
+        content_id=row["content_id"] or "",
+        defects=tuple(row["defects"]),
+        findings=tuple(_found(each) for each in one.findings),
+    )
+
+
+def _found(row: Mapping[str, Any]) -> Found:
+    people = [row["author"], *row["people"]]
+    return Found(
+        rule=row["rule"],
+        severity=row["severity"],
+        status=row["status"],
+        persons=tuple(str(each["person_id"]) for each in people if each.get("person_id")),
+        groups=tuple(row["groups"]),
+    )
