@@ -6,6 +6,7 @@ Both directions are pure. `unseal` never hands out bytes that do not have the re
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ def unseal(data: bytes, encoding: str, size: int, sha256: bytes) -> bytes:
         try:
             if zstandard.frame_content_size(data) != size:
                 raise ValueError("the compressed bytes are of another message, or cut short")
-            data = zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+            data = _decompressor().decompress(data, max_output_size=size)
         except zstandard.ZstdError as error:
             raise ValueError(f"cannot be decompressed: {error}") from error
     elif encoding != IDENTITY:
@@ -90,3 +91,14 @@ def unseal(data: bytes, encoding: str, size: int, sha256: bytes) -> bytes:
     if hashlib.sha256(data).digest() != sha256:
         raise ValueError("does not have the SHA-256 that was recorded")
     return data
+
+
+_own = threading.local()
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """This thread's: making one takes as long as decompressing a message."""
+    found: zstandard.ZstdDecompressor | None = getattr(_own, "decompressor", None)
+    if found is None:
+        found = _own.decompressor = zstandard.ZstdDecompressor()
+    return found

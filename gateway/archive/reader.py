@@ -37,6 +37,7 @@ _AFTER = _ENTRY.format("seq > ? ORDER BY seq LIMIT ?")
 _BY_SEQ = _ENTRY.format("seq = ?")
 _BY_SUBJECT = _ENTRY.format("subject = ? AND kind = ? ORDER BY seq")
 _RAW = "SELECT CAST(encoding AS BLOB), size, sha256, raw FROM entry WHERE seq = ? AND kind = 'message'"
+_WHOLE = f"{_BY_SEQ.replace(' FROM entry', ', CAST(encoding AS BLOB), raw FROM entry')} AND kind = 'message'"
 _FIRST = "SELECT first_seq FROM volume"
 _LAST = "SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM volume)) FROM entry"
 
@@ -123,6 +124,16 @@ class Reader:
             if found is None:
                 raise KeyError(seq)
             return unsealed(found[0].volume, seq, found[1])
+
+    def message(self, seq: int) -> tuple[Entry, bytes] | None:
+        """The message with a number, and the octets received: `entry` and `raw` at once. Raises ArchiveDamaged."""
+        with _reading():
+            found = self._row(seq, _WHOLE)
+            if found is None:
+                return None
+            volume, (*row, encoding, data) = found[0].volume, found[1]
+            *_, sha256, size = row
+            return _entry(volume, tuple(row)), unsealed(volume, seq, (encoding, size, sha256, data))
 
     def volumes(self) -> list[Volume]:
         """The volumes there are, oldest first."""

@@ -30,8 +30,8 @@ _DAYS = 100  # whose directories are known without a look at the folder
 class Source(EntrySource, Protocol):
     """The archive, to read from."""
 
-    def entry(self, seq: int) -> Entry | None:
-        """The entry with a number. Raises ArchiveDamaged."""
+    def message(self, seq: int) -> tuple[Entry, bytes] | None:
+        """The message with a number, and the octets received. Raises ArchiveDamaged."""
 
 
 Extract = Callable[[bytes, str, str], Sequence[Extracted]]
@@ -59,12 +59,13 @@ class Maker:
         self._read: OrderedDict[int, tuple[Extracted, ...]] = OrderedDict()  # of messages, by seq
         self._directories: dict[tuple[date, str], Directory] = {}
 
-    def document(self, seq: int, one: Catalogued, entry: Entry | None = None) -> Document:
-        """The document of a message; `entry` where it is at hand. Raises ArchiveDamaged."""
-        entry = entry or self._source.entry(seq)
-        if entry is None:
+    def document(self, seq: int, one: Catalogued) -> Document:
+        """The document of a message. Raises ArchiveDamaged."""
+        found = self._source.message(seq)
+        if found is None:
             raise ArchiveDamaged("", seq, "is missing")
-        message = readable(self._source.raw(seq))
+        entry, raw = found
+        message = readable(raw)
         return document(_facts(entry, one), message, self._texts(seq, message), self._directory(entry))
 
     def forget(self) -> None:

@@ -79,13 +79,12 @@ class SearchFollower:
             ]
             found = catalog_facts.catalogued(connection, {seq for seqs in changed for seq in seqs})
         self._maker.forget()
-        taken = {entry.seq: entry for entry in entries}
         documents: dict[int, Document] = {}
         until, last = monotonic() + _SECONDS, after
         for entry, seqs in zip(entries, changed, strict=True):
             for seq in seqs:
                 if seq in found and seq not in documents:
-                    documents.update(self._documents(seq, found[seq], taken.get(seq)))
+                    documents.update(self._documents(seq, found[seq]))
             last = entry.seq
             if monotonic() > until or should_stop():
                 break
@@ -123,10 +122,10 @@ class SearchFollower:
         while len(self._made) > _REMEMBERED:
             self._made.popitem(last=False)
 
-    def _documents(self, seq: int, one: Catalogued, entry: Entry | None) -> dict[int, Document]:
+    def _documents(self, seq: int, one: Catalogued) -> dict[int, Document]:
         """The document of a message; none where its record cannot be read."""
         try:
-            return {seq: self._maker.document(seq, one, entry)}
+            return {seq: self._maker.document(seq, one)}
         except ArchiveDamaged:
             self._log.error("message not searchable", seq=seq, id=one.row["id"])
             return {}

@@ -289,7 +289,7 @@ class _Page:
         """Ends what an element ends by its beginning: the line, and what nobody closed."""
         if name in _CLOSED_BY_NEXT:
             self._close_last(name)
-        elif self._stack and self._stack[-1][0] == "p":
+        elif name != "br" and self._stack and self._stack[-1][0] == "p":
             self._close("p")
         if name in _BLOCKS:
             self._flush(name == "p" or name == "br")

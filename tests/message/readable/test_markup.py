@@ -67,6 +67,7 @@ def test_shown(markup: str, lines: list[str]) -> None:
         "<table bgcolor='#ffffff'><tr><td><font color=white>secret</font>plain</table>",
         "<div style='display:none'><p style='display:block'>secret</p></div>plain",
         "<table><tr><td style='display:none'>secret<td>plain</table>",
+        "<p style='display:none'><br>secret</p>plain",  # a line end closes no paragraph
         "<title>secret</title>plain",
         "<!-- secret -->plain",
         "<input type=hidden value=secret>plain",
