@@ -37,6 +37,7 @@ lint: $(READY) ## Style, types, and that a part imports only lower floors
 bench: $(READY) ## Measure the gateway beside its peers and print tables with ratios
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
 	$(BIN)/python -m bench.judging
+	$(BIN)/python -m bench.search $(BENCH_SEARCH)
 
 $(READY): pyproject.toml requirements-dev.lock .ci/setup $(MOVED)
 	@PYTHON='$(PYTHON)' .ci/setup

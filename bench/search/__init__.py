@@ -1,0 +1,1 @@
+"""Search beside notmuch: the same mail in the gateway's archive and in a Maildir, indexed and asked alike."""
