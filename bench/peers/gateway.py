@@ -99,8 +99,10 @@ class Gateway(Candidate):
     name = "gateway"
     title = "the gateway"
 
-    def __init__(self, command: Sequence[str], cache: Path) -> None:
+    def __init__(self, command: Sequence[str], cache: Path, more: str = "") -> None:
+        """`more`: further sections of the configuration."""
         self._command = [*command]
+        self._more = more
         self._roster = cache / "roster"
 
     def prepare(self) -> str | None:
@@ -132,6 +134,7 @@ class Gateway(Candidate):
                 roster=self._roster.resolve(),
                 telemetry=telemetry,
             )
+            + self._more
         )
         child = Child(
             self.title, [*self._command, "serve", "--config", str(config)], folder / "log", env=environment

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from gateway.archive import Reader
+from gateway.archive import ArchiveDamaged, Reader
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.config import Config
 from gateway.directory.history import History
@@ -26,9 +26,10 @@ from gateway.indexer.making import Maker
 from gateway.indexer.process import Pace, Turn, scheduled
 from gateway.indexer.reindex import Plan, Progress, reindex
 from gateway.indexer.searching import SearchFollower, Step
-from gateway.search.engine import IndexDamaged
+from gateway.search.engine import IndexDamaged, IndexMissing, Wanted
 from gateway.search.generations import Generations
-from gateway.search.tantivy import TantivyWriter, combine
+from gateway.search.query.tree import And
+from gateway.search.tantivy import TantivySearcher, TantivyWriter, combine
 from gateway.service.channel import Parent
 from gateway.service.process import Signals
 from gateway.telemetry.metrics import Metrics
@@ -105,13 +106,29 @@ class Librarian:
             return self._follower
         self.close()
         try:
+            if current is not None and not self._belongs(current):
+                raise IndexDamaged(f"{current.name} is of another archive, or of a later state of it")
             self._writer = TantivyWriter(current or self._anew())
-        except IndexDamaged as error:
+        except (IndexDamaged, IndexMissing) as error:
             self._log.warning("search index is made anew", why=str(error))
             self._writer = TantivyWriter(self._anew())
         self._path = self._generations.current()
         self._follower = SearchFollower(self._reader, self._catalog, self._writer, self._maker, self._log)
         return self._follower
+
+    def _belongs(self, index: Path) -> bool:
+        """Whether the archive is at least as far as the index, and has its newest message under the same id."""
+        with closing(TantivySearcher(index)) as searcher:
+            if searcher.position() > self._reader.last_seq():
+                return False
+            newest = searcher.search(And(()), Wanted(limit=1, count=False)).hits
+        try:
+            entries = [self._reader.entry(hit.seq) for hit in newest]
+        except ArchiveDamaged:
+            return True  # no reason to think otherwise
+        return all(
+            entry is not None and entry.id == hit.id for entry, hit in zip(entries, newest, strict=True)
+        )
 
     def _anew(self) -> Path:
         """An empty index, which can be searched while it is filled."""

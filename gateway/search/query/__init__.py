@@ -13,7 +13,7 @@ The page for those who search is docs/search.md.
 from gateway.search.query.errors import QueryError, drawn
 from gateway.search.query.explain import explain
 from gateway.search.query.fields import FIELDS
-from gateway.search.query.parser import MAX_CANONICAL, MAX_DEPTH, MAX_QUERY, MAX_TERMS, parse
+from gateway.search.query.parser import MAX_CANONICAL, MAX_DEPTH, MAX_OPEN, MAX_QUERY, MAX_TERMS, parse
 from gateway.search.query.people import People, resolve
 from gateway.search.query.unparse import unparse
 
@@ -21,6 +21,7 @@ __all__ = [
     "FIELDS",
     "MAX_CANONICAL",
     "MAX_DEPTH",
+    "MAX_OPEN",
     "MAX_QUERY",
     "MAX_TERMS",
     "People",

@@ -22,13 +22,14 @@ from gateway.search.query.dates import Clock
 from gateway.search.query.errors import QueryError, quoted
 from gateway.search.query.fields import FIELDS, Reader, read_text
 from gateway.search.query.tokens import Kind, Token, Tokens
-from gateway.search.query.tree import And, Node, Not, Or
+from gateway.search.query.tree import And, Beginning, Is, Name, Near, Node, Not, Or, Text
 
 MAX_QUERY = 10_000  # characters
 # A canonical text writes out what folding, dates and groups made longer: pass it as `limit` for those.
 MAX_CANONICAL = 400_000
 MAX_DEPTH = 50  # parentheses and negations within each other
 MAX_TERMS = 1_000
+MAX_OPEN = 100  # of them with a star or a tilde: an engine looks for those through all words that there are
 
 _STARTS = frozenset({Kind.OPEN, Kind.NOT, Kind.FIELD, Kind.TERM})
 _TERM = "a word, a field or a parenthesis"
@@ -69,6 +70,7 @@ class _Parser:
     tokens: Tokens
     clock: Clock
     terms: int = 0
+    open_ended: int = 0
     field: Token | None = None  # whose parentheses are open
 
     def either(self, read: Reader, depth: int) -> Node:
@@ -144,7 +146,22 @@ class _Parser:
         self.terms += 1
         if self.terms > MAX_TERMS:
             raise QueryError(token.position, "too many words and fields", f"at most {MAX_TERMS}")
-        return read(token, self.clock)
+        node = read(token, self.clock)
+        self.open_ended += _is_open_ended(node)
+        if self.open_ended > MAX_OPEN:
+            raise QueryError(token.position, "too many words with a star or a tilde", f"at most {MAX_OPEN}")
+        return node
+
+
+def _is_open_ended(node: Node) -> bool:
+    match node:
+        case Text(match=Beginning() | Near()) | Name(match=Beginning() | Near()) | Is(prefix=True):
+            return True
+        case And(nodes=nodes) | Or(nodes=nodes):
+            return any(map(_is_open_ended, nodes))
+        case Not(node=inner):
+            return _is_open_ended(inner)
+    return False
 
 
 def _never_closed(opening: Token) -> QueryError:

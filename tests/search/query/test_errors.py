@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.search.query import FIELDS, MAX_DEPTH, MAX_QUERY, MAX_TERMS, QueryError, drawn
+from gateway.search.query import FIELDS, MAX_DEPTH, MAX_OPEN, MAX_QUERY, MAX_TERMS, QueryError, drawn
 from gateway.search.query.matches import MAX_PHRASE
 from tests.search.query.trees import parse
 
@@ -285,6 +285,17 @@ def test_an_error_points_at_the_place(query: str, caret: str, says: str) -> None
 BOUNDS = [
     ("x" * (MAX_QUERY + 1), MAX_QUERY, "the query is too long; expected at most 10000 characters"),
     ("x " * (MAX_TERMS + 1), 2 * MAX_TERMS, "too many words and fields; expected at most 1000"),
+    ("abc* " * (MAX_OPEN + 1), 5 * MAX_OPEN, "too many words with a star or a tilde; expected at most 100"),
+    (
+        "-abcd~ " * (MAX_OPEN + 1),
+        7 * MAX_OPEN + 1,
+        "too many words with a star or a tilde; expected at most 100",
+    ),
+    (
+        "rule:(" + "a* " * (MAX_OPEN + 1) + ")",
+        6 + 3 * MAX_OPEN,
+        "too many words with a star or a tilde; expected at most 100",
+    ),
     ("(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1), MAX_DEPTH + 1, "too many within each other"),
     ("NOT " * 2000 + "a", 4 * (MAX_DEPTH + 1), "too many within each other; expected at most 50 levels"),
     ("-(" * 4000, MAX_DEPTH + 1, "too many within each other"),
@@ -315,6 +326,7 @@ def test_what_is_too_much_is_refused_in_a_word(query: str, position: int, says: 
 
 def test_as_much_as_is_allowed_is_read() -> None:
     parse("x " * MAX_TERMS)
+    parse("abc* " * MAX_OPEN + "x " * (MAX_TERMS - MAX_OPEN))
     parse("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH)
     parse(" " * MAX_QUERY)
     parse(("x" * (MAX_PHRASE - 1) + " ") * 5)

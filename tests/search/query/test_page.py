@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.search.query import FIELDS, MAX_DEPTH, MAX_QUERY, MAX_TERMS, QueryError, drawn
+from gateway.search.query import FIELDS, MAX_DEPTH, MAX_OPEN, MAX_QUERY, MAX_TERMS, QueryError, drawn
 from gateway.search.query.dates import NAMED
 from gateway.search.query.keywords import DIRECTIONS, HAS, OUTCOMES, ROLES, SEVERITIES, STATUSES
 from gateway.search.query.matches import MAX_PHRASE, MAX_SLOP
@@ -63,7 +63,7 @@ def test_every_named_span_is_named() -> None:
 
 
 def test_the_bounds_are_those() -> None:
-    for bound in (MAX_QUERY, MAX_TERMS, MAX_DEPTH, MAX_PHRASE):
+    for bound in (MAX_QUERY, MAX_TERMS, MAX_OPEN, MAX_DEPTH, MAX_PHRASE):
         assert f"{bound:,}" in PAGE
     assert f"at most {MAX_SLOP}." in PAGE
 
