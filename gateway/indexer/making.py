@@ -1,11 +1,12 @@
 """Makes the document of an archived message: its octets, its attachments' texts, the catalog, the roster of its day.
 
-Promises: what an attachment says is read once, however often its message's document is made anew in a while. Fails with
-ArchiveDamaged for a message that cannot be read, and with whatever fails for everything alike.
+Promises: what an attachment says is read once in a while, however often it is sent or its message's document is made
+anew. Fails with ArchiveDamaged for a message that cannot be read, and with whatever fails for everything alike.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
@@ -20,10 +21,11 @@ from gateway.indexer.document import Facts, Found, document, wants_extraction
 from gateway.indexer.entries import Entry, EntrySource
 from gateway.message.envelope import Envelope
 from gateway.message.readable import readable
-from gateway.message.readable.model import Readable
+from gateway.message.readable.model import Part, Readable
 from gateway.search.document import Document
 
 _REMEMBERED = 4 * 2**20  # characters of attachments' texts
+_MOST = 1_000  # attachments whose texts are remembered
 _DAYS = 100  # whose directories are known without a look at the folder
 
 
@@ -56,7 +58,8 @@ class Maker:
         self._nobody = Directory.empty(domains, now)
         self._zone = zone
         self._extract = extract
-        self._read: OrderedDict[int, tuple[Extracted, ...]] = OrderedDict()  # of messages, by seq
+        self._read: OrderedDict[bytes, tuple[Extracted, ...]] = OrderedDict()  # by digest
+        self._remembered = 0  # characters of those
         self._directories: dict[tuple[date, str], Directory] = {}
 
     def document(self, seq: int, one: Catalogued) -> Document:
@@ -66,7 +69,7 @@ class Maker:
             raise ArchiveDamaged("", seq, "is missing")
         entry, raw = found
         message = readable(raw)
-        return document(_facts(entry, one), message, self._texts(seq, message), self._directory(entry))
+        return document(_facts(entry, one), message, self._texts(message), self._directory(entry))
 
     def forget(self) -> None:
         """Look at the kept directories anew: there may be more of them by now."""
@@ -82,21 +85,25 @@ class Maker:
             self._directories[key] = self._history.of(*key) or self._nobody
         return self._directories[key]
 
-    def _texts(self, seq: int, message: Readable) -> tuple[Extracted, ...]:
-        """The texts of attachments, read at most once in a while."""
-        if seq in self._read:
-            self._read.move_to_end(seq)
-            return self._read[seq]
-        wanted = [part for part in message.attachments if wants_extraction(part)]
-        texts = tuple(
-            text
-            for part in wanted
-            for text in self._extract(part.content(), part.content_type, part.filename)
-        )
-        if texts:
-            self._read[seq] = texts
-            while len(self._read) > 1 and sum(map(_length, self._read.values())) > _REMEMBERED:
-                self._read.popitem(last=False)
+    def _texts(self, message: Readable) -> tuple[Extracted, ...]:
+        """The texts of attachments."""
+        wanted = (part for part in message.attachments if wants_extraction(part))
+        return tuple(text for part in wanted for text in self._extracted(part))
+
+    def _extracted(self, part: Part) -> tuple[Extracted, ...]:
+        """The texts of one attachment; of one that was read a while ago, those."""
+        content = part.content()
+        digest = hashlib.sha256(f"{part.content_type}\0{part.filename}\0".encode("utf-8", "replace"))
+        digest.update(content)
+        key = digest.digest()
+        if key in self._read:
+            self._read.move_to_end(key)
+            return self._read[key]
+        texts = tuple(self._extract(content, part.content_type, part.filename))
+        self._read[key] = texts
+        self._remembered += _length(texts)
+        while len(self._read) > 1 and (self._remembered > _REMEMBERED or len(self._read) > _MOST):
+            self._remembered -= _length(self._read.popitem(last=False)[1])
         return texts
 
 

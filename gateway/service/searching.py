@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -37,6 +38,7 @@ from gateway.telemetry.metrics import Metrics
 _NICENESS = 15  # above the indexer's: what is not catalogued cannot be searched
 # What is behind a scan of many pages must be found soon as well; what was not read is counted as unreadable.
 _PATIENCE = Settings(seconds=60.0, ocr_seconds=30.0)
+_BUILDING = 256 * 2**20  # octets that each process of a rebuild gathers before it writes them to disk
 _TROUBLE = 10.0  # seconds until the next look, after something went wrong
 
 
@@ -57,7 +59,7 @@ def rebuild(config: Config, processes: int, progress: Progress) -> int:
         domains=config.district.domains,
         zone=config.district.zone,
         extraction=extraction_of(config),
-        writer=TantivyWriter,
+        writer=partial(TantivyWriter, memory=_BUILDING),
         combine=combine,
     )
     return reindex(plan, Generations(config.storage.search), processes, progress)
