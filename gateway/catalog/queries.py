@@ -1,8 +1,7 @@
-"""Questions to the catalog: search, one message, findings, coverage.
+"""Questions to the catalog: messages by number, one message, findings, coverage.
 
-Functions over a connection (one read transaction, so that hits, rows and coverage agree). Results are
-newest first and paged by a cursor, never silently cut; every search answer states its coverage.
-Rows come as JSON objects (`shapes`).
+Functions over a connection (one read transaction, so that rows and coverage agree). Rows come as JSON objects
+(`shapes`). Searching is a matter of the search index.
 
 Fails with sqlalchemy.exc.DBAPIError where the database does.
 """
@@ -12,19 +11,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from gateway.catalog import shapes
-from gateway.catalog.conditions import Condition, condition, contains, has_message_id, matches
-from gateway.catalog.grammar import Node, Phrase, Value
 from gateway.catalog.schema import events, finding_messages, messages, participants
 from gateway.catalog.schema import findings as findings_table
 from gateway.catalog.shapes import Json
 from gateway.catalog.store import count_pending, read_watermark
 from gateway.catalog.whole import SUPERSEDED
-from gateway.catalog.words import clean, words
+from gateway.catalog.words import clean, fold
 from gateway.message.canonical import canonical_address
 
 _DIGITS_OF_SEQ = 18  # fewer than a 64-bit number has
@@ -35,7 +32,6 @@ _FETCH = 500  # rows held at once while streaming
 class Coverage:
     """What an answer is based on."""
 
-    hits: int | None  # messages that satisfy the query; None where they were not counted
     indexed: int  # the catalog holds the archive's entries up to this one
     last: int  # the archive's last entry
     lag: int  # entries that are not in the catalog yet
@@ -45,46 +41,6 @@ class Coverage:
     def to_json(self) -> Json:
         """A JSON object."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One page of results, the cursor of the next (None: this was the last), and the coverage."""
-
-    rows: tuple[Json, ...]
-    cursor: int | None
-    coverage: Coverage
-
-
-def search(
-    connection: Connection,
-    query: Node,
-    *,
-    zone: tzinfo,
-    last_seq: int,
-    limit: int = 50,
-    before: int | None = None,
-    count: bool = True,
-) -> Answer:
-    """Messages that satisfy `query`, newest first.
-
-    `zone`: the district's time zone, for days. `last_seq`: the archive's last sequence number, for the
-    coverage. `limit`: rows of one page. `before`: the cursor of the page before. `count=False` leaves
-    the hits uncounted, which is quicker for later pages.
-    """
-    wanted = condition(query, zone)
-    page = wanted if before is None else and_(wanted, messages.c.seq < before)
-    chosen = select(messages).where(page).order_by(messages.c.seq.desc()).limit(limit + 1)
-    rows = connection.execute(chosen).mappings().all()
-    shown = rows[:limit]
-    seqs = [row["seq"] for row in shown]
-    to, rules = _recipients(connection, seqs), _rules(connection, seqs)
-    hits = connection.scalar(select(func.count()).select_from(messages).where(wanted)) if count else None
-    return Answer(
-        rows=tuple(shapes.hit(row, to[row["seq"]], rules[row["seq"]]) for row in shown),
-        cursor=seqs[-1] if len(rows) > limit and seqs else None,
-        coverage=coverage(connection, last_seq, hits),
-    )
 
 
 def hits(connection: Connection, seqs: Sequence[int]) -> dict[int, Json]:
@@ -104,12 +60,11 @@ def messages_up_to(connection: Connection, position: int) -> int:
     return read_watermark(connection).messages - (connection.scalar(later) or 0)
 
 
-def coverage(connection: Connection, last_seq: int, hits: int | None = None) -> Coverage:
+def coverage(connection: Connection, last_seq: int) -> Coverage:
     """How far the catalog is behind the archive, whose last sequence number is `last_seq`."""
     mark = read_watermark(connection)
     last = max(last_seq, mark.position)  # the archive may have been asked before the catalog
     return Coverage(
-        hits=hits,
         indexed=mark.position,
         last=last,
         lag=last - mark.position,
@@ -122,9 +77,10 @@ def message(connection: Connection, name: str) -> Json | None:
     """One message by its archive id, sequence number or Message-ID (then the newest); None if none."""
     text = clean(name.strip())
     if text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_SEQ:
-        wanted: Condition = messages.c.seq == int(text)
+        wanted: ColumnElement[bool] = messages.c.seq == int(text)
     else:
-        wanted = or_(messages.c.id == text.lower(), has_message_id(text))
+        bare = text.removeprefix("<").removesuffix(">")
+        wanted = or_(messages.c.id == text.lower(), messages.c.message_id == bare)
     chosen = select(messages).where(wanted).order_by(messages.c.seq.desc()).limit(1)
     row = connection.execute(chosen).mappings().first()
     if row is None:
@@ -147,30 +103,42 @@ def message(connection: Connection, name: str) -> Json | None:
 
 
 @dataclass(frozen=True, slots=True)
+class RulePattern:
+    """A rule by its id; with `prefix` those whose ids begin so."""
+
+    text: str
+    prefix: bool = False
+
+    def matches(self, rule: str) -> bool:
+        """Whether a rule is meant."""
+        return rule.startswith(self.text) if self.prefix else rule == self.text
+
+
+@dataclass(frozen=True, slots=True)
 class FindingFilter:
     """Which findings; every value that is given must hold.
 
-    `rule` and `severity` as values of the grammar's `rule:` and `severity:`. `since` (inclusive) and
-    `until` (exclusive), aware, are compared with the time of detection. `author` is a person id, an
-    address or words of a name.
+    `since` (inclusive) and `until` (exclusive), aware, are compared with the time of detection. `author` is a person
+    id, an address or words of a name.
     """
 
-    rule: Value | None = None
-    severity: Value | None = None
+    rule: RulePattern | None = None
+    severity: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     author: str | None = None
     superseded: bool = False  # also what a later look at the whole message took back
 
-    def conditions(self) -> Iterator[Condition]:
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
         """The filter as SQL."""
         table = findings_table.c
         if not self.superseded:
             yield table.status != SUPERSEDED
         if self.rule is not None:
-            yield matches(table.rule, self.rule)
+            text = self.rule.text
+            yield table.rule.startswith(text, autoescape=True) if self.rule.prefix else table.rule == text
         if self.severity is not None:
-            yield matches(table.severity, self.severity)
+            yield table.severity == self.severity
         if self.since is not None:
             yield table.detected_at >= self.since
         if self.until is not None:
@@ -179,12 +147,12 @@ class FindingFilter:
             yield self._author(clean(self.author.strip()))
 
     @staticmethod
-    def _author(text: str) -> Condition:
+    def _author(text: str) -> ColumnElement[bool]:
         table = findings_table.c
-        named = words(text)
+        named = fold(text)
         options = [table.author_id == text, table.author_canonical == canonical_address(text)]
         if named:
-            options.append(contains(table.author_words, Phrase(tuple(named))))
+            options.append(table.author_words.contains(named, autoescape=True))
         return or_(*options)
 
 

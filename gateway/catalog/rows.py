@@ -25,7 +25,6 @@ class MessageRow(TypedDict):
     message_id: str | None
     content_id: str | None
     subject: str
-    subject_words: str
     date: datetime | None
     from_display: str
     size: int
@@ -61,7 +60,6 @@ class ParticipantRow(TypedDict):
     canonical: str
     domain: str
     name: str
-    words: str
 
 
 class FindingRow(TypedDict):

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Moment(TypeDecorator[datetime]):
@@ -81,7 +81,6 @@ messages = Table(
     Column("message_id", Text, index=True),  # the header's, without brackets
     Column("content_id", Text),  # equal in all transactions of one message
     Column("subject", Text, nullable=False),
-    Column("subject_words", Text, nullable=False),
     Column("date", Moment),
     Column("from_display", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -119,9 +118,6 @@ participants = Table(
     Column("canonical", Text, nullable=False),
     Column("domain", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("words", Text, nullable=False),  # of the name and the local part
-    Index(None, "canonical", "seq"),
-    Index(None, "domain", "seq"),
     sqlite_with_rowid=False,  # kept in the order of the key: one message's rows lie together
 )
 
@@ -138,7 +134,7 @@ findings = Table(
     Column("author", _Json, nullable=False),
     Column("author_id", Text, index=True),
     Column("author_canonical", Text, nullable=False, index=True),
-    Column("author_words", Text, nullable=False),
+    Column("author_words", Text, nullable=False),  # of the name, folded
     Column("people", _Json, nullable=False),
     Column("groups", _Json, nullable=False),
     Column("marks", _Json, nullable=False),

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from gateway.archive import ArchiveDamaged, Reader
 from gateway.archive import verify as verify_archive
 from gateway.catalog import queries
-from gateway.catalog.grammar import Field, QueryError, Value, parse
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.rules import rule_named, severity_named
 from gateway.config import Config
 from gateway.message.events import HELD
 
@@ -76,8 +76,8 @@ def findings(
     """List what the rules found, newest first, each with who, why and how sure."""
     settings = load_config(config)
     wanted = queries.FindingFilter(
-        rule=_value("rule", rule),
-        severity=_value("severity", severity),
+        rule=rule_named(rule) if rule is not None else None,
+        severity=severity_named(severity) if severity is not None else None,
         since=_midnight(since, settings, "--since"),
         until=_midnight(until, settings, "--until", days=1),
         author=author,
@@ -141,18 +141,6 @@ def _print_tree(value: Any, indent: str = "") -> None:
 
 def _is_uuid(text: str) -> bool:
     return len(text) == 36 and text.count("-") == 4
-
-
-def _value(field: str, text: str | None) -> Value | None:
-    """An option's value as the query language reads it."""
-    if text is None:
-        return None
-    try:
-        (node,) = parse(f'{field}:"{text}"').nodes
-    except (QueryError, ValueError) as error:
-        raise fail(f"--{field} {text}: {error}", 2) from None
-    assert isinstance(node, Field)
-    return node.value
 
 
 def _midnight(text: str | None, settings: Config, option: str, days: int = 0) -> datetime | None:

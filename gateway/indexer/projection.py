@@ -83,7 +83,7 @@ class _People:
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, kind: str, address: str, name: str = "") -> None:
-        address, canonical, domain, local = _address(address)
+        address, canonical, domain = _address(address)
         if not address or (kind, address) in self.seen:
             return
         self.seen.add((kind, address))
@@ -97,20 +97,18 @@ class _People:
                 "canonical": canonical,
                 "domain": domain,
                 "name": name,
-                "words": fold(f"{name} {local}"),
             }
         )
 
 
 @lru_cache(maxsize=10_000)  # one address stands in several places, and the same people write all day
-def _address(written: str) -> tuple[str, str, str, str]:
-    """An address as it is stored: as written, canonical, its domain and its local part."""
+def _address(written: str) -> tuple[str, str, str]:
+    """An address as it is stored: as written, canonical, and its domain."""
     address = clean(written, _ADDRESS_LIMIT)
     return (
         address,
         clean(canonical_address(address), _ADDRESS_LIMIT),
         clean(domain_of(address), _ADDRESS_LIMIT),
-        address.rpartition("@")[0],
     )
 
 
@@ -257,7 +255,6 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
         "message_id": None,
         "content_id": None,
         "subject": "",
-        "subject_words": "",
         "date": None,
         "from_display": mail_from,
         "size": entry.size,
@@ -289,7 +286,6 @@ def _describe(row: MessageRow, reading: Reading, raw: bytes) -> None:
     row["message_id"] = _optional(reading.message_id, 998)
     row["content_id"] = content_id(reading, raw)
     row["subject"] = clean(reading.subject, _SUBJECT_LIMIT)
-    row["subject_words"] = fold(row["subject"])
     row["date"] = reading.date
     if reading.from_:
         row["from_display"] = clean(", ".join(_display(mailbox) for mailbox in reading.from_[:5]), 500)

@@ -12,7 +12,6 @@ import pytest
 from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, ParticipantRow, Watermark
 from gateway.catalog.sqlite import open_writer
 from gateway.catalog.store import Store
-from gateway.catalog.words import fold
 from gateway.message.canonical import canonical_address, domain_of
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -34,7 +33,6 @@ class Rows:
             "mail_from": "a@out.example",
             "message_id": f"m{seq}@out.example",
             "subject": subject,
-            "subject_words": fold(subject),
             "date": None,
             "from_display": "A <a@out.example>",
             "size": 1000,
@@ -70,7 +68,6 @@ class Rows:
             "canonical": canonical_address(address),
             "domain": domain_of(address),
             "name": name,
-            "words": fold(f"{name} {address.rpartition('@')[0]}"),
         }
 
     def finding(self, finding_id: str, seq: int, **changes: Any) -> FindingRow:

@@ -20,12 +20,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gateway.archive import ArchiveUnavailable, Reader
-from gateway.catalog.grammar import Field, Pattern, QueryError, parse
+from gateway.catalog.queries import RulePattern
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.cli.policy.again import Again, Workers
-from gateway.cli.policy.period import SINCE, UNTIL, WRONG_USAGE, period
+from gateway.cli.policy.period import SINCE, UNTIL, period
 from gateway.cli.policy.records import Unreadable, bounds
 from gateway.cli.policy.today import read_directory
+from gateway.cli.rules import rule_named
 from gateway.config import Config
 from gateway.policy.engine import Engine
 from gateway.policy.replay import (
@@ -61,7 +62,7 @@ def replay(
     """
     settings = load_config(config)
     wanted = period(since, until, now=datetime.now(settings.district.zone))
-    rules = tuple(_rule(text) for text in rule or ())
+    rules = tuple(rule_named(text) for text in rule or ())
     logs.configure("warning", process="replay")
     directory = read_directory(settings)
     versions = (Engine(settings.policy, settings.district).rules_version, directory.version)
@@ -88,7 +89,7 @@ def _processors() -> int:
 # --- judging again ---------------------------------------------------------------------------------------
 
 
-def _replay(workers: Workers, after: int, last: int, rules: tuple[Pattern, ...], report: Report) -> None:
+def _replay(workers: Workers, after: int, last: int, rules: tuple[RulePattern, ...], report: Report) -> None:
     settling = Settling()
     with workers, _progress() as progress:
         bar = progress.add_task("Judging again", total=last - after)
@@ -116,22 +117,9 @@ def _progress() -> Progress:
     )
 
 
-def _rule(text: str) -> Pattern:
-    """A rule or a family, as `mailgw findings --rule` reads it."""
-    try:
-        (node,) = parse(f'rule:"{text}"').nodes
-    except (QueryError, ValueError) as error:
-        raise fail(f"--rule {text}: {error}", WRONG_USAGE) from None
-    assert isinstance(node, Field)
-    assert isinstance(node.value, Pattern)
-    return node.value
-
-
-def _is_wanted(comparison: Comparison, rules: tuple[Pattern, ...]) -> bool:
+def _is_wanted(comparison: Comparison, rules: tuple[RulePattern, ...]) -> bool:
     found = comparison.shown.rule
-    return not rules or any(
-        found.startswith(rule.text) if rule.prefix else found == rule.text for rule in rules
-    )
+    return not rules or any(rule.matches(found) for rule in rules)
 
 
 # --- telling ---------------------------------------------------------------------------------------------
