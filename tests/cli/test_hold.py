@@ -270,7 +270,8 @@ def test_a_message_cannot_harm_the_terminal(here: Holding) -> None:
     id = here.hold(raw=raw)
     done = here.mailgw("hold", "show", id, "--content")
     assert done.returncode == 0
-    assert "\\x1b]0;owned\\x07" in done.stdout and "\\u202eevil" in done.stdout
+    assert "a\ufffd[2Jb\\x9bc\\u202ed" in done.stdout
+    assert "\ufffd]0;owned\ufffd" in done.stdout and "evil" in done.stdout
     assert "  \ta tab\n" in done.stdout
     assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(done.stdout)
 

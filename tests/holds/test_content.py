@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.holds.content import TEXT_LIMIT, content, printable
+from gateway.holds.content import TEXT_LIMIT, content
+from gateway.message.printable import printable
 
 
 def mail(*lines: str, head: str = "") -> bytes:
@@ -37,7 +38,7 @@ TEXTS = {
     "base64 in latin-1": (mail("", "Q2Fm6Q==", head=BASE64), ["Café"], []),
     "HTML alone": (
         mail("", LINK, head=IS_HTML),
-        ["[HTML, its text]", "At five.", "[https://x.example] here"],
+        ["At five.", "here", "[leads to https://x.example]"],
         ["evil()", "<p>"],
     ),
     "HTML with an unclosed head": (
@@ -45,15 +46,20 @@ TEXTS = {
     ),
     "both versions": (
         parts("alternative", PLAIN, HTML),
-        ["Plain words.", "not shown: the same as text/html"],
-        ["Other words"],
+        ["Other words.", "[not shown by a mail program, or only in another version]\nPlain words."],
+        [],
     ),
     "an empty plain version": (
         parts("alternative", "Content-Type: text/plain\r\n\r\n \r\n", HTML), ["Other words."], []
     ),
     "with a file": (parts("mixed", PLAIN, FILE), ["Plain words."], ["%PDF"]),
     "text as a file": (parts("mixed", PLAIN, NOTES), ["Plain words."], ["Kept apart"]),
-    "a message within": (parts("mixed", WITHIN), ["[attached message", "[Subject: Within]", "Plain words."], []),
+    "hidden text": (
+        mail("", "<p>See you.</p><div style='display:none'>Meet me alone.</div>", head=IS_HTML),
+        ["See you.\n\n[not shown by a mail program, or only in another version]\nMeet me alone."],
+        [],
+    ),
+    "a message within": (parts("mixed", WITHIN), ["message/rfc822", "Subject: Within", "Plain words."], []),
     "no such boundary": (
         mail("", "Lost words.", head="Content-Type: multipart/mixed; boundary=B\r\n"), ["Lost words."], []
     ),

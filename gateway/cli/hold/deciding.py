@@ -26,8 +26,8 @@ from gateway.cli.hold.recording import ByOption, Recorded, become_owner, record,
 from gateway.cli.options import FOUND_WRONG, ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
 from gateway.holds import decisions
-from gateway.holds.content import printable
 from gateway.holds.decisions import NotOpen, became, require_open
+from gateway.message.printable import printable
 
 _LOOK = 0.1  # seconds between looks whether the catalog has the decision
 

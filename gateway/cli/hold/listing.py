@@ -19,9 +19,9 @@ from gateway.catalog.words import clean_json
 from gateway.cli.hold.choosing import behind_by, catalog, lag
 from gateway.cli.options import ConfigOption, JsonOption, load_config, print_json
 from gateway.config import Config
-from gateway.holds.content import printable
 from gateway.holds.decisions import became
 from gateway.holds.oversight import due, duration
+from gateway.message.printable import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from gateway.cli.hold.recording import ByOption, become_owner, record, who
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
 from gateway.holds import decisions
-from gateway.holds.content import Content, content, printable
+from gateway.holds.content import Content, content
 from gateway.holds.oversight import due
+from gateway.message.printable import printable
 
 # Of an event's document; the rest is for machines.
 _TOLD = ("by", "automatic", "what", "to", "reason", "reply", "next_hop", "seconds")

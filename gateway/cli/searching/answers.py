@@ -14,7 +14,7 @@ from gateway.cli.searching.asking import Answer, ask
 from gateway.cli.searching.question import Question
 from gateway.cli.searching.unread import PART_KEYS, UnreadMessage, unread
 from gateway.config import Config
-from gateway.holds.content import printable
+from gateway.message.printable import printable
 from gateway.search.engine import Wanted
 from gateway.search.query import explain
 from gateway.search.query.hiding import may_hide

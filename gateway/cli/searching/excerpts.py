@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
-from gateway.holds.content import printable
+from gateway.message.printable import printable
 from gateway.message.readable import readable
 from gateway.message.readable.model import Readable
 from gateway.search.query.tree import Node, TextField

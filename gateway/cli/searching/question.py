@@ -11,7 +11,7 @@ from gateway.cli.searching import saving
 from gateway.cli.searching.options import WRONG_USAGE
 from gateway.cli.searching.roster import Roster
 from gateway.config import Config
-from gateway.holds.content import printable
+from gateway.message.printable import printable
 from gateway.search.query import QueryError, drawn, explain, parse, resolve, unparse
 from gateway.search.query.parser import all_of
 from gateway.search.query.tree import Node, Or

@@ -18,7 +18,7 @@ from gateway.cli.options import FOUND_WRONG, fail, print_json
 from gateway.cli.searching.asking import not_for_this_user
 from gateway.cli.searching.options import WRONG_USAGE
 from gateway.config import Config
-from gateway.holds.content import printable
+from gateway.message.printable import printable
 from gateway.search.query import QueryError
 from gateway.search.saved import (
     DamagedSearch,

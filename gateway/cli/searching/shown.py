@@ -18,8 +18,8 @@ from gateway.cli.options import print_json
 from gateway.cli.searching.asking import Answer, Coverage
 from gateway.cli.searching.unread import UnreadMessage
 from gateway.config import Config
-from gateway.holds.content import printable
 from gateway.message.events import HELD
+from gateway.message.printable import printable
 from gateway.search.engine import PAGE, Bar, Facet, FacetValue, Hit, Page, Step
 from gateway.search.query.tree import Node
 
