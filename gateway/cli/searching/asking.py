@@ -154,10 +154,10 @@ def _explained(settings: Config) -> Iterator[None]:
     try:
         yield
     except IndexMissing:
-        raise fail(f"{folder}: no search index yet; `mailgw serve` makes it of the archive") from None
+        raise fail(f"{folder}: no search index yet; `mailgw serve` makes it, or `mailgw reindex`") from None
     except IndexDamaged as error:
         text = (
-            f"{folder}: {error}\n`mailgw serve`, started again, makes it anew of the archive; no mail is lost"
+            f"{folder}: {error}\n`mailgw reindex --no-catalog` makes it anew of the archive; no mail is lost"
         )
         raise fail(text) from None
     except IndexLocked as error:
