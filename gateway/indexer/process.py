@@ -1,8 +1,8 @@
 """The indexer process: follow the archive until told to stop.
 
-Promises: never competes with the mail flow (lowest priority; a tenth of a processor at most while others want it;
-two looks a second when there is nothing to do); nothing that goes wrong ends it: it is logged, counted and
-tried again, more slowly each time.
+Promises: gives way to the mail flow (lowest priority; a tenth of a processor while others want it, but for at most
+a third of a second at once; two looks a second when there is nothing to do); nothing that goes wrong ends it: it is
+logged, counted and tried again, more slowly each time.
 Ends on SIGTERM or SIGINT after the batch under way is committed.
 """
 
@@ -41,12 +41,17 @@ class Pace:
     busy: float = 0.05  # something came last time: more of it may come together
     idle: float = 0.5
     trouble: float = 10.0  # at most
-    share: float = 0.1  # of one processor at most while it catches up and others want it: mail comes first
+    share: float = 0.1  # of one processor while it catches up and others want it: mail comes first
     contended: float = 0.1  # the part of its own time spent waiting for a processor from which on they do
+    longest: float = (
+        0.3  # to rest: one busy moment after a long step must not leave mail unfound for many seconds
+    )
 
     def rest(self, turn: Turn) -> float:
         """Seconds to rest after a step while there is more to do."""
-        return turn.ran * (1 / self.share - 1) if turn.waited > self.contended else 0.0
+        if turn.waited <= self.contended:
+            return 0.0
+        return min(turn.ran * (1 / self.share - 1), self.longest)
 
 
 async def run(

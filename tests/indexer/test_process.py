@@ -144,7 +144,8 @@ async def test_it_looks_seldom_when_there_is_nothing(
     [
         (0.2, 0.0, 0.0),  # nobody else wants a processor: it catches up as fast as it can
         (0.2, 0.05, 0.0),
-        (0.2, 0.5, 1.8),  # a tenth of one otherwise
+        (0.02, 0.5, 0.18),  # a tenth of one otherwise
+        (0.2, 0.5, 0.3),  # but never long: mail is to be found soon
         (0.0, 0.9, 0.0),
     ],
 )
