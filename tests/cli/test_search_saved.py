@@ -234,11 +234,14 @@ def as_nobody(here: Searched, *arguments: str) -> subprocess.CompletedProcess[st
         f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid}); "
         "sys.argv[0] = 'mailgw'; main()"
     )
+    # Nor may it write where coverage is counted.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
         [sys.executable, "-c", script, "search", *arguments, "--config", str(here.config)],
         capture_output=True,
         text=True,
         timeout=60,
+        env=environment,
     )
 
 
