@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from gateway.catalog.files import CatalogFiles
+from gateway.catalog.files import catalog_files
 from gateway.catalog.schema import SCHEMA_VERSION, watermark
 from gateway.catalog.sqlite import open_reader
 
@@ -30,7 +30,7 @@ class Catalog:
     """Reads the catalog in `folder`. Not for several threads at once."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = CatalogFiles(folder)
+        self._files = catalog_files(folder)
         self._path: Path | None = None
         self._engine: Engine | None = None
 
@@ -70,7 +70,7 @@ class Catalog:
                 raise
             return connection
         raise CatalogUnavailableError(
-            f"{self._files.folder}: no catalog yet; start the indexer (mailgw serve) or run mailgw reindex"
+            f"{self._files.link.parent}: no catalog yet; start the indexer (mailgw serve) or run mailgw reindex"
         )
 
     @staticmethod

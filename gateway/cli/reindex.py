@@ -17,12 +17,12 @@ from rich.progress import Progress
 from sqlalchemy import func, select
 
 from gateway.archive import ArchiveUnavailable, Reader
-from gateway.catalog.files import RebuildRunningError
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.rows import Watermark
 from gateway.catalog.schema import findings
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
+from gateway.generations import BuildRunning
 from gateway.indexer.rebuild import Helpers
 from gateway.indexer.reindex import WorkerLost
 from gateway.search.engine import EngineError
@@ -63,7 +63,7 @@ def reindex(
                 with _step(progress, "Search index") as advance:
                     done |= _search(settings, workers, advance)
     except (
-        RebuildRunningError,
+        BuildRunning,
         ArchiveUnavailable,
         CatalogUnavailableError,
         EngineError,

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.typing import FilteringBoundLogger
 
 from gateway.archive.errors import ArchiveDamaged
-from gateway.catalog.files import CatalogFiles
+from gateway.catalog.files import catalog_files
 from gateway.catalog.rows import FindingRow, PendingRow, Watermark
 from gateway.catalog.sqlite import is_damaged, open_writer
 from gateway.catalog.store import SETTLE_WINDOW, SchemaMismatchError, Store, WatermarkMovedError
@@ -58,7 +58,7 @@ class Follower:
         window: timedelta = SETTLE_WINDOW,
         log: FilteringBoundLogger | None = None,
     ) -> None:
-        self._files = CatalogFiles(folder)
+        self._files = catalog_files(folder)
         self._judge = judge
         self._note = note
         self._around = Surroundings(

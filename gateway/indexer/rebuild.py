@@ -3,7 +3,7 @@
 Promises: readers and a running indexer go on with the old catalog until the new one is whole, and see
 the new one from their next question on; a rebuild that fails or is stopped leaves the old one in place.
 
-Fails with RebuildRunningError, whatever the archive raises, OSError and sqlalchemy.exc.DBAPIError.
+Fails with BuildRunning, whatever the archive raises, OSError and sqlalchemy.exc.DBAPIError.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.catalog.files import CatalogFiles
 from gateway.catalog.rows import Watermark
 from gateway.catalog.sqlite import open_writer, seal
 from gateway.catalog.store import Store
+from gateway.generations import Generations
 from gateway.indexer.batch import Surroundings, is_about_data, take, write
 from gateway.indexer.projecting import OpenSource, Ready, projected
 
@@ -31,10 +31,10 @@ class Helpers:
 
 
 def rebuild(
-    files: CatalogFiles, around: Surroundings, progress: Progress, helpers: Helpers | None = None
+    files: Generations, around: Surroundings, progress: Progress, helpers: Helpers | None = None
 ) -> Watermark | None:
     """Build a new catalog and make it the current one; its watermark, or None if it was stopped."""
-    with files.rebuilding() as path:
+    with files.building() as path:
         store = Store(open_writer(path, durable=False), around.window)
         try:
             begun = store.prepare()
@@ -97,9 +97,9 @@ def _fill(store: Store, mark: Watermark, around: Surroundings, progress: Progres
     return mark
 
 
-def create_empty(files: CatalogFiles) -> None:
+def create_empty(files: Generations) -> None:
     """Make the first catalog, empty, for the follower to fill while people can already read it."""
-    with files.rebuilding(wait=True) as path:
+    with files.building(wait=True) as path:
         if files.current() is not None:
             return  # somebody else was quicker
         store = Store(open_writer(path))

@@ -32,11 +32,11 @@ from gateway.catalog.store import read_watermark
 from gateway.directory.history import History
 from gateway.extraction.extractor import Extractor
 from gateway.extraction.model import Settings
+from gateway.generations import Generations
 from gateway.indexer.making import Maker
 from gateway.indexer.searching import SearchFollower
 from gateway.search.document import Document
 from gateway.search.engine import Writer
-from gateway.search.generations import Generations
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
 _SPAN = 2_000  # entries of the archive given to a process at once
@@ -81,6 +81,7 @@ class Plan:
 def reindex(plan: Plan, generations: Generations, processes: int, progress: Progress) -> int:
     """Build a new index and make it the current one; how many messages are in it."""
     with generations.building() as path:
+        path.mkdir(mode=0o750)
         with closing(Catalog(plan.catalog)) as catalog, catalog.connect() as connection:
             position = read_watermark(connection).position
         parts = [path / f"part-{number}" for number in range(max(processes, 1))]

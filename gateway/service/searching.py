@@ -28,7 +28,7 @@ from gateway.indexer.process import Pace, Turn, scheduled
 from gateway.indexer.reindex import Plan, Progress, reindex
 from gateway.indexer.searching import SearchFollower, Step
 from gateway.search.engine import IndexDamaged, IndexMissing, Wanted
-from gateway.search.generations import Generations
+from gateway.search.folders import search_indexes
 from gateway.search.query.tree import And
 from gateway.search.tantivy import TantivySearcher, TantivyWriter, combine
 from gateway.service.channel import Parent
@@ -62,7 +62,7 @@ def rebuild(config: Config, processes: int, progress: Progress) -> int:
         writer=partial(TantivyWriter, memory=_BUILDING),
         combine=combine,
     )
-    return reindex(plan, Generations(config.storage.search), processes, progress)
+    return reindex(plan, search_indexes(config.storage.search), processes, progress)
 
 
 class Librarian:
@@ -81,7 +81,7 @@ class Librarian:
             extract=extractor.extract,
             now=datetime.now(UTC),
         )
-        self._generations = Generations(config.storage.search)
+        self._generations = search_indexes(config.storage.search)
         self._path: Path | None = None
         self._writer: TantivyWriter | None = None
         self._follower: SearchFollower | None = None

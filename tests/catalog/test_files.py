@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from gateway.catalog.files import CatalogFiles, RebuildRunningError
+from gateway.catalog.files import catalog_files
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.rows import Watermark
 from gateway.catalog.schema import messages
 from gateway.catalog.sqlite import open_writer, seal
 from gateway.catalog.store import Store
+from gateway.generations import BuildRunning, Generations
 
 
-def make(files: CatalogFiles, rows: Any, count: int) -> Path:
+def make(files: Generations, rows: Any, count: int) -> Path:
     """Build a catalog of `count` messages and make it the current one."""
-    with files.rebuilding() as path:
+    with files.building() as path:
         store = Store(open_writer(path, durable=False))
         store.prepare()
         store.write(
@@ -46,17 +47,17 @@ def test_there_is_no_catalog_at_first(tmp_path: Path) -> None:
         Catalog(tmp_path / "none").connect(),
     ):
         pass
-    assert CatalogFiles(tmp_path).current() is None
+    assert catalog_files(tmp_path).current() is None
 
 
 def test_a_sealed_file_is_all_there_is(rows: Any, tmp_path: Path) -> None:
-    path = make(CatalogFiles(tmp_path), rows, 3)
+    path = make(catalog_files(tmp_path), rows, 3)
     assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "catalog.sqlite", "rebuild.lock"]
     assert path.stat().st_mode & 0o007 == 0
 
 
 def test_readers_find_the_new_catalog_and_finish_with_the_old(rows: Any, tmp_path: Path) -> None:
-    files, catalog = CatalogFiles(tmp_path), Catalog(tmp_path)
+    files, catalog = catalog_files(tmp_path), Catalog(tmp_path)
     make(files, rows, 1)
     with catalog.connect() as old:
         assert old.scalar(select(func.count()).select_from(messages)) == 1
@@ -68,7 +69,7 @@ def test_readers_find_the_new_catalog_and_finish_with_the_old(rows: Any, tmp_pat
 
 
 def test_a_writer_of_the_old_file_harms_nobody(rows: Any, tmp_path: Path) -> None:
-    files, catalog = CatalogFiles(tmp_path), Catalog(tmp_path)
+    files, catalog = catalog_files(tmp_path), Catalog(tmp_path)
     first = make(files, rows, 1)
     late = Store(open_writer(first))
     mark = late.prepare()
@@ -80,9 +81,9 @@ def test_a_writer_of_the_old_file_harms_nobody(rows: Any, tmp_path: Path) -> Non
 
 
 def test_a_rebuild_that_fails_leaves_the_old_catalog(rows: Any, tmp_path: Path) -> None:
-    files, catalog = CatalogFiles(tmp_path), Catalog(tmp_path)
+    files, catalog = catalog_files(tmp_path), Catalog(tmp_path)
     make(files, rows, 1)
-    with pytest.raises(OSError, match="full"), files.rebuilding() as path:
+    with pytest.raises(OSError, match="full"), files.building() as path:
         with closing(Store(open_writer(path))) as store:
             store.prepare()
         raise OSError("disk full")
@@ -92,7 +93,7 @@ def test_a_rebuild_that_fails_leaves_the_old_catalog(rows: Any, tmp_path: Path) 
 
 
 def test_what_a_killed_rebuild_left_is_swept(rows: Any, tmp_path: Path) -> None:
-    files = CatalogFiles(tmp_path)
+    files = catalog_files(tmp_path)
     make(files, rows, 1)
     for name in ("catalog-000007.sqlite", "catalog-000007.sqlite-wal", "catalog-000007.sqlite-shm"):
         (tmp_path / name).write_bytes(b"left over")
@@ -102,14 +103,14 @@ def test_what_a_killed_rebuild_left_is_swept(rows: Any, tmp_path: Path) -> None:
 
 
 def test_one_rebuild_at_a_time(tmp_path: Path) -> None:
-    files = CatalogFiles(tmp_path)
+    files = catalog_files(tmp_path)
     with (
-        files.rebuilding(),
-        pytest.raises(RebuildRunningError, match="another process rebuilds"),
-        files.rebuilding(),
+        files.building(),
+        pytest.raises(BuildRunning, match="another process builds"),
+        files.building(),
     ):
         pass
-    with files.rebuilding():
+    with files.building():
         pass
 
 
@@ -126,7 +127,7 @@ def test_one_rebuild_at_a_time(tmp_path: Path) -> None:
 def test_a_catalog_of_another_version_says_what_to_do(
     rows: Any, tmp_path: Path, change: str, says: str
 ) -> None:
-    engine = open_writer(make(CatalogFiles(tmp_path), rows, 1))
+    engine = open_writer(make(catalog_files(tmp_path), rows, 1))
     with engine.begin() as connection:
         connection.execute(text(change))
     engine.dispose()
@@ -135,7 +136,7 @@ def test_a_catalog_of_another_version_says_what_to_do(
 
 
 def test_a_damaged_catalog_says_what_to_do(rows: Any, tmp_path: Path) -> None:
-    make(CatalogFiles(tmp_path), rows, 1).write_bytes(b"no database at all, but long enough" * 200)
+    make(catalog_files(tmp_path), rows, 1).write_bytes(b"no database at all, but long enough" * 200)
     catalog = Catalog(tmp_path)
     with pytest.raises(CatalogUnavailableError, match="not a database"):
         count(catalog)

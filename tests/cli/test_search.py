@@ -19,7 +19,7 @@ import apsw
 import pytest
 
 from gateway.catalog import queries
-from gateway.catalog.files import CatalogFiles
+from gateway.catalog.files import catalog_files
 from gateway.catalog.reader import Catalog
 from gateway.cli.searching.typed import query_of
 from gateway.extraction.extractor import Extractor
@@ -379,7 +379,7 @@ def test_a_hit_that_the_catalog_lacks_is_still_a_hit(own: Searched) -> None:
     folder = own.settings.storage.catalog
     with closing(Catalog(folder)) as catalog, catalog.connect() as connection:
         assert list(queries.hits(connection, [2, 99, 1])) == [2, 1]
-    table = apsw.Connection(str(CatalogFiles(folder).current()))
+    table = apsw.Connection(str(catalog_files(folder).current()))
     table.execute("DELETE FROM messages WHERE seq = 2")
     table.close()
     two, one = own.objects("search")

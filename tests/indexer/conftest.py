@@ -13,7 +13,7 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from gateway.catalog.files import CatalogFiles
+from gateway.catalog.files import catalog_files
 from gateway.catalog.schema import PROJECTION
 from gateway.catalog.sqlite import open_reader
 from gateway.indexer.follower import Follower
@@ -218,7 +218,7 @@ def dump() -> Callable[[Path], Dump]:
     """Everything in the catalog of a folder, by table."""
 
     def read(folder: Path) -> Dump:
-        path = CatalogFiles(folder).current()
+        path = catalog_files(folder).current()
         assert path is not None
         engine = open_reader(path)
         with engine.connect() as connection:

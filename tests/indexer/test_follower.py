@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from gateway.catalog.files import CatalogFiles, RebuildRunningError
+from gateway.catalog.files import catalog_files
 from gateway.catalog.sqlite import open_writer
+from gateway.generations import BuildRunning
 from gateway.indexer.batch import Limits
 from gateway.indexer.follower import Follower
 
@@ -131,7 +132,7 @@ def _die_at(archive: Any, folder: Path, statement: int) -> None:
 
 
 def change(folder: Path, statement: str) -> None:
-    path = CatalogFiles(folder).current()
+    path = catalog_files(folder).current()
     assert path is not None
     engine = open_writer(path)
     with engine.begin() as connection:
@@ -178,7 +179,7 @@ def test_a_catalog_that_is_no_database_is_rebuilt(
     drain(follower)
     before = dump(tmp_path / "catalog")
     follower.close()
-    path = CatalogFiles(tmp_path / "catalog").current()
+    path = catalog_files(tmp_path / "catalog").current()
     assert path is not None
     path.write_bytes(b"\xff" * path.stat().st_size)
     follower.step()
@@ -230,7 +231,7 @@ def test_a_reindex_by_another_process_is_followed(
     assert seen[-1] == (4, 4)
     fill(archive, 1)
     drain(follower)
-    path = CatalogFiles(tmp_path / "catalog").current()
+    path = catalog_files(tmp_path / "catalog").current()
     assert path is not None
     assert path.name == "catalog-000002.sqlite"
     assert len(dump(tmp_path / "catalog")["messages"]) == 3
@@ -238,7 +239,7 @@ def test_a_reindex_by_another_process_is_followed(
 
 def test_a_rebuild_waits_for_nobody(follower: Follower, archive: Any, tmp_path: Path) -> None:
     fill(archive, 1)
-    with CatalogFiles(tmp_path / "catalog").rebuilding(), pytest.raises(RebuildRunningError):
+    with catalog_files(tmp_path / "catalog").building(), pytest.raises(BuildRunning):
         follower.rebuild()
     assert follower.rebuild() is not None
 
@@ -286,7 +287,7 @@ def test_an_archive_out_of_reach_is_no_reason_to_rebuild(
     archive.trouble = None
     fill(archive, 1)
     drain(follower)
-    path = CatalogFiles(tmp_path / "catalog").current()
+    path = catalog_files(tmp_path / "catalog").current()
     assert path is not None
     assert path.name == "catalog-000001.sqlite"
     assert len(dump(tmp_path / "catalog")["messages"]) == 2

@@ -17,7 +17,7 @@ from gateway.extraction.model import Settings
 from gateway.indexer import reindex as module
 from gateway.indexer.reindex import Plan, WorkerLost, reindex
 from gateway.search.engine import Facet, Page
-from gateway.search.generations import Generations
+from gateway.search.folders import search_indexes
 from gateway.search.query.tree import And
 from gateway.search.tantivy import TantivySearcher, TantivyWriter, combine
 from tests.cli.installation import OCTOBER
@@ -83,7 +83,7 @@ def test_several_processes_make_the_index_that_one_made(
     here.update("followed")
     monkeypatch.setattr(module, "_SPAN", 7)
     told: list[tuple[int, int]] = []
-    generations = Generations(here.folder / "anew")
+    generations = search_indexes(here.folder / "anew")
     documents = reindex(plan_of(here), generations, 3, lambda done, total: told.append((done, total)))
     assert documents == 40
     assert told[0] == (0, 70)
@@ -99,7 +99,7 @@ def test_several_processes_make_the_index_that_one_made(
 def test_an_empty_archive_makes_an_empty_index(tmp_path: Path, extractor: Extractor) -> None:
     here = Searched(tmp_path, extractor)
     here.update("followed")
-    generations = Generations(tmp_path / "anew")
+    generations = search_indexes(tmp_path / "anew")
     assert reindex(plan_of(here), generations, 2, lambda done, total: None) == 0
     with closing(TantivySearcher(generations.link)) as searcher:
         assert searcher.count(EVERYTHING) == 0
@@ -109,7 +109,7 @@ def test_a_process_that_is_killed_is_told_and_the_old_index_stays(
     here: Searched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.update("followed")
-    generations = Generations(here.folder / "anew")
+    generations = search_indexes(here.folder / "anew")
     plan = plan_of(here)
     reindex(plan, generations, 1, lambda done, total: None)
     before = generations.current()

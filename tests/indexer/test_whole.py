@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text
 
 from gateway.catalog import queries
-from gateway.catalog.files import CatalogFiles
+from gateway.catalog.files import catalog_files
 from gateway.catalog.schema import findings as findings_table
 from gateway.catalog.schema import whole_judgement
 from gateway.catalog.sqlite import open_reader, open_writer
@@ -80,7 +80,7 @@ class Whole:
 
     def found(self) -> list[tuple[Any, ...]]:
         """Id, status, people and number of transactions of all findings."""
-        path = CatalogFiles(self.folder).current()
+        path = catalog_files(self.folder).current()
         assert path is not None
         engine = open_reader(path)
         table = findings_table.c
@@ -91,7 +91,7 @@ class Whole:
         return sorted(found)
 
     def waiting(self) -> int:
-        path = CatalogFiles(self.folder).current()
+        path = catalog_files(self.folder).current()
         assert path is not None
         engine = open_reader(path)
         with engine.connect() as connection:
@@ -101,7 +101,7 @@ class Whole:
 
     def listed(self, *, superseded: bool = False) -> list[str]:
         """What `mailgw findings` lists."""
-        path = CatalogFiles(self.folder).current()
+        path = catalog_files(self.folder).current()
         assert path is not None
         engine = open_reader(path)
         with engine.connect() as connection:
@@ -150,7 +150,7 @@ def test_the_outcome_of_a_message_is_not_touched(whole: Whole) -> None:
     whole.split(a.verdict(a.finding("f1")), a.verdict())
     a.event(a.entries[0].id, "relayed")
     whole.settle()
-    path = CatalogFiles(whole.folder).current()
+    path = catalog_files(whole.folder).current()
     assert path is not None
     engine = open_reader(path)
     with engine.connect() as connection:
@@ -235,7 +235,7 @@ def test_what_people_decided_stays(whole: Whole) -> None:
     a = whole.archive
     whole.split(a.verdict(a.finding("f1")), a.verdict(a.finding("f2")))
     whole.drain()
-    path = CatalogFiles(whole.folder).current()
+    path = catalog_files(whole.folder).current()
     assert path is not None
     engine = open_writer(path)
     with engine.begin() as connection:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.generations import BuildRunning, Generations
 from gateway.search.document import Document
 from gateway.search.engine import IndexDamaged, IndexMissing
-from gateway.search.generations import BuildRunning, Generations
+from gateway.search.folders import search_indexes
 from gateway.search.query.tree import And
 from gateway.search.tantivy import TantivySearcher, TantivyWriter, combine
 
@@ -31,7 +32,7 @@ def build(generations: Generations, *seqs: int) -> Path:
 
 
 def test_a_new_index_is_found_by_its_link_and_the_old_one_is_gone(tmp_path: Path) -> None:
-    generations = Generations(tmp_path / "data" / "search")
+    generations = search_indexes(tmp_path / "data" / "search")
     assert generations.current() is None
     with pytest.raises(IndexMissing):
         TantivySearcher(generations.link)
@@ -51,7 +52,7 @@ def test_a_new_index_is_found_by_its_link_and_the_old_one_is_gone(tmp_path: Path
 
 
 def test_a_build_that_fails_leaves_the_old_index(tmp_path: Path) -> None:
-    generations = Generations(tmp_path / "search")
+    generations = search_indexes(tmp_path / "search")
     kept = build(generations, 1)
     with pytest.raises(ZeroDivisionError), generations.building() as path:
         TantivyWriter(path).close()
@@ -61,7 +62,7 @@ def test_a_build_that_fails_leaves_the_old_index(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
-    generations = Generations(tmp_path / "search")
+    generations = search_indexes(tmp_path / "search")
     build(generations, 1)
     left = tmp_path / "search-000007"
     left.mkdir()
@@ -71,11 +72,11 @@ def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path: Path) -> 
 
 
 def test_one_build_at_a_time(tmp_path: Path) -> None:
-    generations = Generations(tmp_path / "search")
+    generations = search_indexes(tmp_path / "search")
     with (
         generations.building(),
         pytest.raises(BuildRunning, match="another process builds"),
-        Generations(tmp_path / "search").building(),
+        search_indexes(tmp_path / "search").building(),
     ):
         raise AssertionError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.extraction.extractor import Extractor
-from gateway.search.generations import Generations
+from gateway.search.folders import search_indexes
 from gateway.service.searching import Librarian, rebuild
 from tests.cli.installation import OCTOBER
 from tests.indexer.test_searching import ANN, Searched, letter
@@ -86,7 +86,7 @@ def test_an_index_that_cannot_be_read_is_made_anew(here: Searched, extractor: Ex
     here.index()
     with closing(Librarian(here.settings, extractor)) as librarian:
         caught_up(librarian)
-    index = Generations(here.settings.storage.search).current()
+    index = search_indexes(here.settings.storage.search).current()
     assert index is not None
     for path in index.glob("meta.json" if damage == "meta" else "*.*"):
         path.unlink()
@@ -106,5 +106,7 @@ def test_an_index_built_by_somebody_else_is_followed_from_then_on(
         here.take(letter("two"), ANN, at=OCTOBER)
         here.index()
         assert caught_up(librarian) == 1
-        assert Generations(here.settings.storage.search).current() == here.folder / "data" / "search-000002"
+        assert (
+            search_indexes(here.settings.storage.search).current() == here.folder / "data" / "search-000002"
+        )
     assert subjects(here, "one", "two") == [1, 1]
