@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from gateway.archive import ArchiveUnavailable, Reader
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
@@ -24,7 +25,7 @@ from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, pri
 from gateway.config import Config
 from gateway.generations import BuildRunning
 from gateway.indexer.rebuild import Helpers
-from gateway.indexer.reindex import WorkerLost
+from gateway.indexer.reindex import WorkerFailed
 from gateway.search.engine import EngineError
 from gateway.service.follower import new_follower
 from gateway.service.searching import rebuild as rebuild_search_index
@@ -67,10 +68,12 @@ def reindex(
         ArchiveUnavailable,
         CatalogUnavailableError,
         EngineError,
-        WorkerLost,
+        WorkerFailed,
         OSError,
     ) as error:
         raise fail(str(error)) from None
+    except DBAPIError as error:  # a full disk, for one
+        raise fail(f"{settings.storage.catalog}: {error.orig}") from None
     if json:
         print_json(done)
         return

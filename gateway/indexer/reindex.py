@@ -6,7 +6,8 @@ which then takes what arrived meanwhile.
 Promises: the old index serves until the new one is whole, and a build that fails or is stopped leaves the old one in
 place. A message whose record cannot be read is passed over, as when it is followed.
 
-Fails with whatever archive, catalog and index raise, and with `WorkerLost` where a process ended before its work did.
+Fails with whatever archive, catalog and index raise, and with `WorkerFailed` where one of the processes met that, or
+ended before its work did.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from pathlib import Path
 
 import structlog
 
-from gateway.archive import Reader
+from gateway.archive import ArchiveUnavailable, Reader
 from gateway.archive.errors import ArchiveDamaged
 from gateway.catalog import facts
-from gateway.catalog.reader import Catalog
+from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
 from gateway.directory.history import History
 from gateway.extraction.extractor import Extractor
@@ -36,14 +37,14 @@ from gateway.generations import Generations
 from gateway.indexer.making import Maker
 from gateway.indexer.searching import SearchFollower
 from gateway.search.document import Document
-from gateway.search.engine import Writer
+from gateway.search.engine import EngineError, Writer
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
 _SPAN = 2_000  # entries of the archive given to a process at once
 
 
-class WorkerLost(Exception):
-    """A process that made documents is gone: killed, or out of memory."""
+class WorkerFailed(Exception):
+    """A process that made documents could not, and says why; or it is gone: killed, or out of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ def _served(
             assert isinstance(each, Connection)
             try:
                 told = each.recv()
+                if isinstance(told, str):
+                    raise WorkerFailed(told)
                 if told is None:  # its index is complete
                     working.remove(each)
                     continue
@@ -152,16 +155,29 @@ def _served(
                 progress(entries, position)
                 each.send(next(spans, None))
             except (EOFError, ConnectionError):
-                raise WorkerLost("a process that made documents ended early: out of memory?") from None
+                raise WorkerFailed("a process that made documents ended early: out of memory?") from None
     return documents
 
 
 def _work(plan: Plan, part: Path, parent: Connection) -> None:
-    """What a process does: an index of the spans that it is given. Its first answer only says that it is ready."""
+    """What a process does. Its first answer only says that it is ready, its last one that it is done, or why not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        try:
+            _make(plan, part, parent)
+        except (EOFError, ConnectionError):
+            raise
+        except (EngineError, ArchiveUnavailable, CatalogUnavailableError, OSError) as error:
+            parent.send(str(error))
+        else:
+            parent.send(None)
+
+
+def _make(plan: Plan, part: Path, parent: Connection) -> None:
+    """An index of the spans that the parent gives."""
     writer = plan.writer(part)
     position = 0
-    with suppress(EOFError, ConnectionError), plan.maker() as (maker, _, catalog):
+    with plan.maker() as (maker, _, catalog):
         parent.send((0, 0))
         while (span := parent.recv()) is not None:
             after, position = span
@@ -170,7 +186,6 @@ def _work(plan: Plan, part: Path, parent: Connection) -> None:
             parent.send((made.count, position - after))
         writer.commit(position)
         writer.close()
-        parent.send(None)
 
 
 def _documents(maker: Maker, catalog: Catalog, after: int, last: int) -> Iterator[Document]:

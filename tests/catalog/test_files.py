@@ -98,7 +98,7 @@ def test_what_a_killed_rebuild_left_is_swept(rows: Any, tmp_path: Path) -> None:
     for name in ("catalog-000007.sqlite", "catalog-000007.sqlite-wal", "catalog-000007.sqlite-shm"):
         (tmp_path / name).write_bytes(b"left over")
     make(files, rows, 2)
-    assert names(tmp_path) == ["catalog-000002.sqlite", "catalog.sqlite"]
+    assert names(tmp_path) == ["catalog-000008.sqlite", "catalog.sqlite"]
     assert not list(tmp_path.glob("catalog-000007*"))
 
 

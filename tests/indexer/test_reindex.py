@@ -15,7 +15,7 @@ import pytest
 from gateway.extraction.extractor import Extractor
 from gateway.extraction.model import Settings
 from gateway.indexer import reindex as module
-from gateway.indexer.reindex import Plan, WorkerLost, reindex
+from gateway.indexer.reindex import Plan, WorkerFailed, reindex
 from gateway.search.engine import Facet, Page
 from gateway.search.folders import search_indexes
 from gateway.search.query.tree import And
@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_is_told_and_the_old_index_stays(
                 os.kill(int(child), signal.SIGKILL)
 
     monkeypatch.setattr(module, "_SPAN", 7)
-    with pytest.raises(WorkerLost, match="ended early"):
+    with pytest.raises(WorkerFailed, match="ended early"):
         reindex(plan, generations, 2, kill_one)
     assert killed
     assert generations.current() == before
