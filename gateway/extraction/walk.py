@@ -54,11 +54,11 @@ _FORMATS: dict[Kind, tuple[_Read, _Children]] = {
     **dict.fromkeys(PICTURES, (pictures.read, no_children)),
 }
 _NOT_READ = {
-    Kind.OFFICE_LOCKED: Unread(Status.ENCRYPTED, "needs a password"),
-    Kind.OLE: Unread(Status.UNSUPPORTED, "an old binary Office format"),
-    Kind.SEVEN_ZIP: Unread(Status.UNSUPPORTED, "7-Zip archives are not read"),
-    Kind.RAR: Unread(Status.UNSUPPORTED, "RAR archives are not read"),
-    Kind.OTHER: Unread(Status.UNSUPPORTED, "no known format"),
+    Kind.OFFICE_LOCKED: (Status.ENCRYPTED, "needs a password"),
+    Kind.OLE: (Status.UNSUPPORTED, "an old binary Office format"),
+    Kind.SEVEN_ZIP: (Status.UNSUPPORTED, "7-Zip archives are not read"),
+    Kind.RAR: (Status.UNSUPPORTED, "RAR archives are not read"),
+    Kind.OTHER: (Status.UNSUPPORTED, "no known format"),
 }
 
 
@@ -105,7 +105,7 @@ class Walk:
         reason = None
         try:
             if kind not in _FORMATS:
-                raise _NOT_READ[kind]
+                raise Unread(*_NOT_READ[kind])
             _FORMATS[kind][0](content, declared, sink, self._job)
             if len(path) > self._job.settings.depth and any(
                 True for _ in _FORMATS[kind][1](content, self._job)
