@@ -10,7 +10,6 @@ a volume cannot be read. Open readers see new volumes by themselves.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -79,7 +78,7 @@ class Reader:
 
     def last_seq(self) -> int:
         """The number of the newest durable entry; 0 if there is none."""
-        with _reading():
+        with _READING:
             opened = self._open_all()
             if not opened:
                 return 0
@@ -95,7 +94,7 @@ class Reader:
         Raises ArchiveDamaged if the very next entry is damaged (it can be passed over by `after=error.seq`); one
         further on ends the list before it.
         """
-        with _reading():
+        with _READING:
             for opened in self._from(after + 1):
                 rows = _readable(opened, after, limit)
                 if rows:
@@ -105,7 +104,7 @@ class Reader:
 
     def entry(self, seq: int) -> Entry | None:
         """The entry with a number. Raises ArchiveDamaged."""
-        with _reading():
+        with _READING:
             found = self._row(seq, _BY_SEQ)
             return _entry(found[0].volume, found[1]) if found is not None else None
 
@@ -119,7 +118,7 @@ class Reader:
 
     def raw(self, seq: int) -> bytes:
         """The octets received of a message. Raises KeyError if there is no such message, ArchiveDamaged."""
-        with _reading():
+        with _READING:
             found = self._row(seq, _RAW)
             if found is None:
                 raise KeyError(seq)
@@ -127,7 +126,7 @@ class Reader:
 
     def message(self, seq: int) -> tuple[Entry, bytes] | None:
         """The message with a number, and the octets received: `entry` and `raw` at once. Raises ArchiveDamaged."""
-        with _reading():
+        with _READING:
             found = self._row(seq, _WHOLE)
             if found is None:
                 return None
@@ -137,12 +136,12 @@ class Reader:
 
     def volumes(self) -> list[Volume]:
         """The volumes there are, oldest first."""
-        with _reading():
+        with _READING:
             return [opened.volume for opened in self._open_all()]
 
     def _about(self, id: UUID | str, kind: Kind) -> Iterator[Entry]:
         subject = (id if isinstance(id, UUID) else UUID(id)).bytes
-        with _reading():
+        with _READING:
             for opened in self._open_all():
                 rows = opened.rows(0, _BY_SUBJECT, subject, kind.value)
                 if rows:
@@ -237,11 +236,12 @@ def _entry(volume: Volume, row: tuple[Any, ...]) -> Entry:
     seq, kind, id, subject, received, document, document_sha256, sha256, size = row
     facts = document_of(volume, seq, document, document_sha256)
     try:
+        own = _uuid(id)
         return Entry(
             seq=seq,
             kind=Kind(kind.decode()),
-            id=str(UUID(bytes=id)),
-            subject_id=str(UUID(bytes=subject)),
+            id=own,
+            subject_id=own if subject == id else _uuid(subject),
             received=from_microseconds(received),
             document=facts,
             sha256=sha256.hex() if sha256 is not None else None,
@@ -250,6 +250,17 @@ def _entry(volume: Volume, row: tuple[Any, ...]) -> Entry:
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ArchiveDamaged(volume.month, seq, str(error)) from error
+
+
+_UUID_OCTETS = 16
+
+
+def _uuid(octets: bytes) -> str:
+    """A UUID as text. Raises ValueError, or TypeError, where it is none."""
+    if len(octets) != _UUID_OCTETS:
+        raise ValueError("an id does not have 16 octets")
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _entries_before_damage(volume: Volume, rows: list[tuple[Any, ...]]) -> list[Entry]:
@@ -264,9 +275,15 @@ def _entries_before_damage(volume: Volume, rows: list[tuple[Any, ...]]) -> list[
     return entries
 
 
-@contextlib.contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (apsw.Error, OSError) as error:
-        raise unavailable(error) from error
+class _Reading:
+    """Says of what SQLite or a file refuses that the archive is unavailable."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and isinstance(error, apsw.Error | OSError):
+            raise unavailable(error) from error
+
+
+_READING = _Reading()

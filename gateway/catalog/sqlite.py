@@ -2,7 +2,8 @@
 
 The only place that speaks to SQLite other than by SQLAlchemy (`files` and `reader` know that a catalog is
 a file). Opened with Python's own `sqlite3`; the archive
-uses another SQLite library, but on other files. WAL, so that readers never wait for the writer.
+uses another SQLite library, but on other files. WAL, so that readers never wait for the writer; a file that
+nobody reads yet does without until it is sealed.
 `synchronous=NORMAL`: a power cut may take the last transactions, whole and with their watermark, and
 the indexer reads those entries again; so the catalog costs the mail flow no fsync.
 """
@@ -23,25 +24,26 @@ from sqlalchemy.pool import QueuePool
 BUSY_SECONDS = 30.0
 _MAP_BYTES = 256 * 2**20  # memory-mapped reading, in bytes
 _CHECKPOINT_PAGES = 4000  # 16 MB of WAL before it is moved into the file
+_DURABLE = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+    "cache_size=-65536",
+)
+_UNREAD = ("journal_mode=MEMORY", "synchronous=OFF", "cache_size=-65536")
 
 
 def open_writer(path: Path, *, durable: bool = True) -> Engine:
     """The engine that writes `path`, which is created where missing (mode 0640).
 
-    `durable=False` is for a file that nobody reads yet: nothing is synced until `seal`.
+    `durable=False` is for a file that nobody reads yet: nothing is synced, and each page written but once, until
+    `seal`; what is left of it when the process dies is no database.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640))
-    synchronous = "NORMAL" if durable else "OFF"
     return _engine(
         f"file:{quote(str(path))}?mode=rw",
         begin="BEGIN IMMEDIATE",
-        pragmas=(
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
-            "cache_size=-65536",
-            "temp_store=MEMORY",
-        ),
+        pragmas=(*(_DURABLE if durable else _UNREAD), "temp_store=MEMORY"),
     )
 
 
@@ -57,11 +59,13 @@ def open_reader(path: Path) -> Engine:
 def seal(engine: Engine, path: Path) -> None:
     """Move the WAL into the file, close it and sync it, so that the one file is all there is.
 
+    Whoever opens it next finds WAL mode, however it was built.
     Raises OSError or sqlalchemy.exc.DBAPIError where the disk fails.
     """
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute("PRAGMA journal_mode=WAL").fetchall()  # of a file built without it
         cursor.close()
     engine.dispose()
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -11,16 +11,17 @@ and sqlalchemy.exc.DBAPIError or StatementError; nothing of the batch is then in
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, inspect, select, update
 
-from gateway.catalog import holds, notified, outbox, whole
+from gateway.catalog import bulk, holds, notified, outbox, whole
 from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, Part, PendingRow, Watermark, merged
 from gateway.catalog.schema import (
+    LATE_INDEXES,
     PROJECTION,
     SCHEMA_VERSION,
     events,
@@ -79,12 +80,20 @@ class Store:
         """`window`: how long transactions of one message may come after each other."""
         self.engine = engine
         self._window = window
+        self._unindexed = False
 
-    def prepare(self) -> Watermark:
-        """Make the tables of an empty catalog; the watermark. Raises SchemaMismatchError."""
+    def prepare(self, *, index_later: bool = False) -> Watermark:
+        """Make the tables of an empty catalog; the watermark. Raises SchemaMismatchError.
+
+        `index_later`: without what `index` makes.
+        """
         with self.engine.begin() as connection:
             if not inspect(connection).has_table(watermark.name):
                 PROJECTION.create_all(connection)
+                if index_later:
+                    for index in LATE_INDEXES:
+                        index.drop(connection)
+                    self._unindexed = True
                 connection.execute(
                     insert(watermark),
                     {"name": "archive", "position": 0, "entry_id": "", "schema_version": SCHEMA_VERSION}
@@ -95,8 +104,19 @@ class Store:
                 raise SchemaMismatchError(f"the catalog has schema {version}, expected {SCHEMA_VERSION}")
             return read_watermark(connection)
 
+    def index(self) -> None:
+        """Make the indexes that `prepare` left for later, if it did."""
+        if self._unindexed:
+            with self.engine.begin() as connection:
+                for index in LATE_INDEXES:
+                    index.create(connection)
+            self._unindexed = False
+
     def write(self, batch: Batch, seen: Watermark) -> Watermark:
         """Add a batch that starts after `seen`; the new watermark. Raises WatermarkMovedError."""
+        recent = whole.recent(batch)
+        if recent:
+            self.index()
         after = Watermark(
             position=batch.position,
             entry_id=batch.entry_id,
@@ -107,10 +127,10 @@ class Store:
         with self.engine.begin() as connection:
             self._advance(connection, seen, after)
             rows, outcomes = _with_outcomes(batch.messages, batch.events)
-            _insert(connection, messages, rows)
-            _insert(connection, participants, batch.participants)
-            _insert(connection, events, batch.events)
-            _insert(connection, pending_judgement, batch.pending)
+            bulk.add(connection, messages, rows)
+            bulk.add(connection, participants, batch.participants)
+            bulk.add(connection, events, batch.events)
+            bulk.add(connection, pending_judgement, batch.pending)
             if outcomes:
                 connection.execute(_OUTCOME, outcomes)
             holds.add(connection, batch.holds)
@@ -119,8 +139,8 @@ class Store:
             for decision in batch.decisions:
                 outbox.apply(connection, decision)
                 holds.apply(connection, decision)
-            if batch.judge_since is not None:
-                whole.await_judgement(connection, batch, self._window, batch.judge_since)
+            if recent:
+                whole.await_judgement(connection, recent, batch.answers, self._window)
             _find(connection, batch)
         return after
 
@@ -202,11 +222,6 @@ def read_watermark(connection: Connection) -> Watermark:
     return Watermark(**{name: row[name] for name in _MARK})
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
 def _with_outcomes(
     rows: Sequence[MessageRow], happened: Sequence[EventRow]
 ) -> tuple[list[MessageRow], list[dict[str, Any]]]:
@@ -276,8 +291,8 @@ def _revise(connection: Connection, found: Iterable[FindingRow]) -> None:
         if known:
             connection.execute(delete(findings).where(findings.c.id.in_([old["id"] for old in known])))
         rows = [{**by_id[key], "messages": len(links[key] | linked[key])} for key in ids]
-        _insert(connection, findings, rows)
-        _insert(connection, finding_messages, new_links)
+        bulk.add(connection, findings, rows)
+        bulk.add(connection, finding_messages, new_links)
 
 
 def _chunks(ids: Iterable[_T]) -> Iterable[list[_T]]:

@@ -18,7 +18,7 @@ from typing import cast
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from gateway.catalog.rows import Batch, FindingRow, Judged, MessageRow, Part
+from gateway.catalog.rows import AnswerRow, Batch, FindingRow, Judged, MessageRow, Part
 from gateway.catalog.schema import finding_messages, findings, messages, participants, whole_judgement
 
 SUPERSEDED = "superseded"
@@ -37,18 +37,28 @@ class Waiting:
     seq: int  # the last transaction seen
 
 
-def await_judgement(connection: Connection, batch: Batch, window: timedelta, since: datetime) -> None:
-    """Let messages of a batch wait that are more than one transaction, or answer a message that is known.
+def recent(batch: Batch) -> list[MessageRow]:
+    """Messages that may have to be judged as a whole.
 
-    Transactions belong together within `window`. Messages received before `since` have been judged or never will
-    be: a rebuild of old mail must not judge it by today's roster.
+    Those received before `judge_since` have been judged or never will be: a rebuild of old mail must not judge it by
+    today's roster.
     """
-    recent = [row for row in batch.messages if row["content_id"] and row["received"] >= since]
-    if not recent:
-        return
-    known = _known(connection, {each for row in batch.answers for each in row["message_ids"]})
+    since = batch.judge_since
+    if since is None:
+        return []
+    return [row for row in batch.messages if row["content_id"] and row["received"] >= since]
+
+
+def await_judgement(
+    connection: Connection, recent: Sequence[MessageRow], answers: Sequence[AnswerRow], window: timedelta
+) -> None:
+    """Let messages wait that are more than one transaction, or answer a message that is known.
+
+    Transactions belong together within `window`.
+    """
+    known = _known(connection, {each for row in answers for each in row["message_ids"]})
     wanted_for = _in_several(connection, recent, window)
-    wanted_for |= {row["content_id"] for row in batch.answers if not known.isdisjoint(row["message_ids"])}
+    wanted_for |= {row["content_id"] for row in answers if not known.isdisjoint(row["message_ids"])}
     wanted = {
         content_id: (row["seq"], row["received"] + _LATER)
         for row in recent

@@ -10,14 +10,14 @@ Fails with whatever the source raises, sqlalchemy.exc.DBAPIError, and WatermarkM
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from structlog.typing import FilteringBoundLogger
 
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
-from gateway.catalog.rows import Watermark
+from gateway.catalog.rows import Batch, Watermark
 from gateway.catalog.sqlite import is_damaged
 from gateway.catalog.store import SETTLE_WINDOW, Store, WatermarkMovedError
 from gateway.indexer import projection
@@ -78,20 +78,25 @@ def take(store: Store, seen: Watermark, around: Surroundings) -> Done:
     return Done(mark, len(projected), remaining)
 
 
-def project_next(after: int, count: int, around: Surroundings) -> list[Projected]:
-    """The rows of the next entries, for somebody else to write. Raises ArchiveDamaged, and what the observer does."""
-    entries = around.source.follow(after, count)
-    while entries and len(entries) < count:  # the end of a volume
-        more = around.source.follow(entries[-1].seq, count - len(entries))
+def project_span(after: int, last: int, around: Surroundings) -> Batch | None:
+    """The rows of the entries behind one number, up to another, for somebody else to write.
+
+    None where the archive does not have all of them. Raises ArchiveDamaged, and what the observer does.
+    """
+    entries: list[Entry] = []
+    while len(entries) < last - after:  # a volume may end within
+        more = around.source.follow(entries[-1].seq if entries else after, last - after - len(entries))
         if not more:
-            break
-        entries = [*entries, *more]
-    return _project_all(entries, around)
+            return None
+        entries += more
+    projected = _project_all(entries, around)
+    whole = len(projected) == last - after and projected[-1].seq == last
+    return projection.gathered(projected, projected[-1]) if whole else None
 
 
-def write(store: Store, seen: Watermark, projected: list[Projected], around: Surroundings) -> Watermark:
-    """Add rows made by `project_next` to the catalog; raises whatever the database does, and nothing was done then."""
-    mark = store.write(projection.gathered(projected, projected[-1], _since(around)), seen)
+def write(store: Store, seen: Watermark, rows: Batch, around: Surroundings) -> Watermark:
+    """Add rows made by `project_span` to the catalog; raises whatever the database does, and nothing was done then."""
+    mark = store.write(replace(rows, judge_since=_since(around)), seen)
     _count(seen, mark, around)
     return mark
 

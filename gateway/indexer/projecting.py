@@ -8,8 +8,9 @@ them.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from multiprocessing import get_context
 
 import structlog
 
-from gateway.indexer.batch import Limits, Surroundings, project_next
+from gateway.catalog.rows import Batch
+from gateway.indexer.batch import Limits, Surroundings, project_span
 from gateway.indexer.entries import EntrySource
-from gateway.indexer.projection import Projected
 
-_Rows = Future[Sequence[Projected] | None]
+_Rows = Future[Batch | None]
 OpenSource = Callable[[], EntrySource]
 BATCH = 500  # entries
 _AHEAD = 3  # batches on their way for each process
@@ -34,7 +35,7 @@ class Ready:
 
     after: int
     last: int
-    rows: Sequence[Projected] | None
+    rows: Batch | None
 
 
 @contextmanager
@@ -105,13 +106,12 @@ def _open(open_source: OpenSource) -> None:
         limits=Limits(entries=BATCH, octets=2**62),  # messages are read one after the other
         should_stop=lambda: False,
     )
+    gc.freeze()  # all there is by now stays to the end, and need not be looked through for garbage again and again
 
 
-def _project(after: int, last: int) -> Sequence[Projected] | None:
+def _project(after: int, last: int) -> Batch | None:
     assert _around is not None
     try:
-        rows = project_next(after, last - after, _around)
+        return project_span(after, last, _around)
     except Exception:
         return None  # it will happen again where it can be told
-    whole = len(rows) == last - after and bool(rows) and rows[-1].seq == last
-    return rows if whole else None

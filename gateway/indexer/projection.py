@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.catalog.rows import (
     AnswerRow,
@@ -56,8 +56,7 @@ _DECIDING = frozenset(
 _PARTS = re.compile(rb"content-(?:type:[ \t\r\n]*(?!text/)[!-~]|disposition:)")
 
 
-@dataclass(frozen=True, slots=True)
-class Projected:
+class Projected(NamedTuple):
     """What one entry adds to the catalog."""
 
     seq: int

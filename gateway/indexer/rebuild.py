@@ -37,12 +37,13 @@ def rebuild(
     with files.building() as path:
         store = Store(open_writer(path, durable=False), around.window)
         try:
-            begun = store.prepare()
+            begun = store.prepare(index_later=True)
             if helpers is not None:
                 begun = _fill_with(helpers, store, begun, around, progress)
             mark = _fill(store, begun, around, progress)
             if mark is None:
                 return None
+            store.index()
             seal(store.engine, path)
         finally:
             store.close()
@@ -66,9 +67,9 @@ def _fill_with(
 
 def _take(ready: Ready, store: Store, mark: Watermark, around: Surroundings) -> Watermark:
     """One batch; made here where another process could not, or where the database will not have all of it."""
-    if ready.rows and mark.position == ready.after:
+    if ready.rows is not None and mark.position == ready.after:
         try:
-            return write(store, mark, list(ready.rows), around)
+            return write(store, mark, ready.rows, around)
         except Exception as error:
             if not is_about_data(error):
                 raise

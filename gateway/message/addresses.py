@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gateway.message.text import decode_words
 
@@ -35,8 +35,7 @@ _NAME_SOURCE = 20_000  # as written: an encoded word is many times as long as wh
 _WORD_LIMIT = 4 * MAILBOX_LIMIT  # words of one item; an address is three, with a gap
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """One address with the name that stood beside it."""
 
     name: str  # display name with encoded words decoded; "" if there is none

@@ -141,13 +141,11 @@ def _end_of_last_field(head: bytes) -> int:
 
 def split_fields(block: bytes) -> tuple[list[RawField], tuple[str, ...]]:
     """Names (as written) and values of a header block's fields, and the defects of its lines."""
-    fields: list[RawField] = []
+    lines = _LINE.findall(block)
+    fields = [(name, value) for name, value, _, _ in lines if name]
     defects: dict[str, None] = {}
-    for name, value, line, rest in _LINE.findall(block):
-        if name:
-            fields.append((name, value))
-        else:
-            defects[_what_is_wrong(line or rest)] = None
+    if len(fields) < len(lines):
+        defects = dict.fromkeys(_what_is_wrong(line or rest) for name, _, line, rest in lines if not name)
     if not block.isascii():
         try:
             block.decode("utf-8")
@@ -155,10 +153,10 @@ def split_fields(block: bytes) -> tuple[list[RawField], tuple[str, ...]]:
             defects["eight-bit"] = None
     if b"\0" in block:
         defects["nul-octet"] = None
-    pairs = block.count(b"\r\n")
-    if block.count(b"\r") > pairs:
+    without_pairs = block.replace(b"\r\n", b"")
+    if b"\r" in without_pairs:
         defects["bare-cr"] = None
-    if block.count(b"\n") > pairs:
+    if b"\n" in without_pairs:
         defects["bare-lf"] = None
     return fields, tuple(defects)
 
