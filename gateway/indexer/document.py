@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.directory.model import Group, Person
-from gateway.directory.snapshot import Directory
+from gateway.directory.snapshot import Directory, in_domains
 from gateway.extraction.model import Extracted
 from gateway.indexer.sameness import same
-from gateway.message.addresses import Mailbox as Written
 from gateway.message.canonical import canonical_address, domain_of
 from gateway.message.envelope import Envelope
 from gateway.message.readable.model import Kind, Part, Readable
@@ -61,9 +61,11 @@ class _Company:
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
 
-    def add(self, address: str) -> None:
-        owners, group = self.directory.behind(address)
-        self.people.update((match.person.id, match.person) for match in owners)
+    def add(self, canonical: str) -> None:
+        """Those behind an address."""
+        owners, group = self.directory.behind(canonical)
+        for match in owners:
+            self.people[match.person.id] = match.person
         if group is not None:
             self.groups[group.id] = group
 
@@ -88,7 +90,7 @@ def document(
     """The document of a message. `extracted`: what came of its attachments; `directory`: of its day."""
     mailboxes = tuple(_mailboxes(readable, facts.envelope))
     company = _Company(directory)
-    for address in dict.fromkeys(box.address for box in mailboxes if box.address):
+    for address in dict.fromkeys([box.address for box in mailboxes if box.address]):
         company.add(address)
     for found in facts.findings:
         company.name(found)
@@ -138,10 +140,14 @@ def document(
 def direction(readable: Readable, envelope: Envelope, directory: Directory) -> str:
     """`in`, `out` or `internal`, by the author's account and the envelope's recipients."""
     authors = [box.address for box in readable.reading.from_] or [envelope.mail_from]
-    if not any(directory.is_district(address) for address in authors):
+    if not any(_is_inside(address, directory) for address in authors):
         return "in"
-    inside = all(directory.is_district(recipient.address) for recipient in envelope.recipients)
+    inside = all(_is_inside(recipient.address, directory) for recipient in envelope.recipients)
     return "internal" if inside else "out"
+
+
+def _is_inside(address: str, directory: Directory) -> bool:
+    return in_domains(_read(address)[1], directory.domains)
 
 
 # --- mailboxes -------------------------------------------------------------------------------------------
@@ -150,32 +156,31 @@ def direction(readable: Readable, envelope: Envelope, directory: Directory) -> s
 _SAYS = {"from": Place.FROM, "sender": Place.FROM, "to": Place.TO, "cc": Place.CC}
 
 
-def _mailboxes(readable: Readable, envelope: Envelope) -> Iterator[Mailbox]:
+def _mailboxes(readable: Readable, envelope: Envelope) -> list[Mailbox]:
     reading = readable.reading
+    found: list[Mailbox] = []
     for place, written in (
         (Place.FROM, (*reading.from_, *reading.sender)),
         (Place.TO, reading.to),
         (Place.CC, reading.cc),
     ):
-        yield from (_mailbox(place, box) for box in written[:MOST_MAILBOXES])
-    for name, text in readable.unaddressed:
-        yield Mailbox(_SAYS[name], "", "", text)
+        found += [Mailbox(place, *_read(box.address), box.name) for box in written[:MOST_MAILBOXES]]
+    found += [Mailbox(_SAYS[name], "", "", text) for name, text in readable.unaddressed]
     if envelope.mail_from:
-        yield _bare(Place.FROM, envelope.mail_from)
-    named = {canonical_address(box.address) for box in (*reading.to, *reading.cc)}
+        found.append(Mailbox(Place.FROM, *_read(envelope.mail_from)))
+    named = {_read(box.address)[0] for box in (*reading.to, *reading.cc)}
     for recipient in envelope.recipients:
-        box = _bare(Place.RCPT, recipient.address)
-        yield box
-        if box.address not in named:
-            yield _bare(Place.BCC, recipient.address)
+        canonical, domain = _read(recipient.address)
+        found.append(Mailbox(Place.RCPT, canonical, domain))
+        if canonical not in named:
+            found.append(Mailbox(Place.BCC, canonical, domain))
+    return found
 
 
-def _mailbox(place: Place, box: Written) -> Mailbox:
-    return Mailbox(place, canonical_address(box.address), domain_of(box.address), box.name)
-
-
-def _bare(place: Place, address: str) -> Mailbox:
-    return Mailbox(place, canonical_address(address), domain_of(address))
+@lru_cache(maxsize=1_024)  # who stands in a header stands in the envelope, too
+def _read(address: str) -> tuple[str, str]:
+    """The canonical form of an address, and its domain."""
+    return canonical_address(address), domain_of(address)
 
 
 # --- parts -----------------------------------------------------------------------------------------------
@@ -244,7 +249,10 @@ def _is_attachment(part: Part) -> bool:
 
 def _each(values: Iterable[str]) -> tuple[str, ...]:
     """Each value once, in order; empty ones are none."""
-    return tuple(sorted({value for value in values if value}))
+    return tuple(sorted({*values} - _NONE))
+
+
+_NONE = frozenset({""})
 
 
 def wants_extraction(part: Part) -> bool:

@@ -24,6 +24,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.message.readable.links import Link
@@ -31,8 +32,7 @@ from gateway.message.readable.model import Kind, Part, Readable
 from gateway.message.readable.quoting import forwarded
 from gateway.message.readable.thread import subject_of_thread
 from gateway.message.words import words
-from gateway.search.engine import WORD_LETTERS
-from gateway.search.tantivy.text import plain
+from gateway.search.tantivy.text import uncut
 
 FEWEST_WORDS = 8  # "Yes, thank you!" says something else each time
 MOST_LAYERS = 10
@@ -57,30 +57,28 @@ class _Layer:
 
     subject: str  # its words
     said: str  # the words of the text
+    words: int  # how many
     text: str  # as people read it
-
-    @property
-    def words(self) -> int:
-        return self.said.count(" ") + 1 if self.said else 0
 
 
 def same(message: Readable, content_id: str) -> Same:
     """The keys of a message. `content_id`: equal for the transactions of one message."""
-    found = _compared(message) if _is_sure(message) else Same()
+    nested = _nested(message)
+    found = _compared(nested) if all(map(_is_sure, nested)) else Same()
     if found.text or not content_id:
         return found
     copies = _digest(["message", content_id])
     return Same(copies, copies)
 
 
-def _compared(message: Readable) -> Same:
-    layers = list(_layers(message))
-    if sum(layer.words for layer in layers) < FEWEST_WORDS:
+def _compared(nested: Sequence[Readable]) -> Same:
+    layers = list(_layers(nested))
+    if sum([layer.words for layer in layers]) < FEWEST_WORDS:
         return Same()
-    links = _links(message, layers)
+    links = _links(nested, layers)
     if links is None:
         return Same()
-    beside = ["\1", *sorted(_files(message)), "\1", *links]
+    beside = ["\1", *sorted(_files(nested)), "\1", *links]
     innermost = layers[-1]
     last = f"{innermost.subject} {innermost.said}"
     origin = _digest([last, *beside])
@@ -99,25 +97,44 @@ def _added(layer: _Layer, below: _Layer) -> str:
     return f"{layer.subject if layer.subject != below.subject else ''} {layer.said}"
 
 
-def _is_sure(message: Readable | None) -> bool:
+def _is_sure(message: Readable) -> bool:
     """Whether all there is to compare can be read."""
-    while message is not None:
-        if message.unreadable or not {"versions-differ", "unreadable-message"}.isdisjoint(message.defects):
-            return False
-        message = _attached(message)
-    return True
+    return not message.unreadable and _DOUBTS.isdisjoint(message.defects)
+
+
+_DOUBTS = frozenset({"versions-differ", "unreadable-message"})
+
+
+def _nested(message: Readable) -> list[Readable]:
+    """A message and those that it forwards as attachments, from the outermost to the innermost."""
+    found = [message]
+    while (inner := _attached(found[-1])) is not None:
+        found.append(inner)
+    return found
+
+
+def _attached(message: Readable) -> Readable | None:
+    """The message that one forwards as an attachment: the only one, and not as a report about it."""
+    found = [part.message for part in message.parts if part.message is not None]
+    if len(found) != 1 or any(part.content_type in _REPORTS for part in message.parts):
+        return None
+    return found[0]
+
+
+_REPORTS = frozenset(
+    {"message/delivery-status", "message/global-delivery-status", "message/disposition-notification",
+     "message/feedback-report", "message/tracking-status", "message/partial"}
+)  # fmt: skip
 
 
 # --- what it says ------------------------------------------------------------------------------------------
 
 
-def _layers(message: Readable) -> Iterator[_Layer]:
+def _layers(nested: Sequence[Readable]) -> Iterator[_Layer]:
     """The layers from the outermost to the innermost; at least one."""
-    inner = _attached(message)
-    while inner is not None:
-        yield _layer(message.reading.subject, _unsigned(message.text, _names(message)))
-        message = inner
-        inner = _attached(message)
+    *outer, message = nested
+    for each in outer:
+        yield _layer(each.reading.subject, _unsigned(each.text, _names(each)))
     subject, text, names = message.reading.subject, message.text, None
     for _ in range(MOST_LAYERS if len(text) < _LONGEST else 0):
         found = forwarded(text, subject)
@@ -136,25 +153,10 @@ _EMOJI = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
 
 def _layer(subject: str, text: str) -> _Layer:
     text = _without_device(text)
-    said = plain(text).split()
-    if said and len(max(said, key=len)) >= WORD_LETTERS:  # cut there, and what follows may differ
-        said = words(text)
+    said = uncut(text).split()
     if not text.isascii():
         said += _EMOJI.findall(text)
-    return _Layer(subject_of_thread(subject[:_SUBJECT_LETTERS])[0], " ".join(said), text)
-
-
-def _attached(message: Readable) -> Readable | None:
-    """The message that one forwards as an attachment: the only one, and not as a report about it."""
-    found = [part.message for part in message.parts if part.message is not None]
-    about = any(part.content_type in _REPORTS for part in message.parts)
-    return found[0] if len(found) == 1 and not about else None
-
-
-_REPORTS = frozenset(
-    {"message/delivery-status", "message/global-delivery-status", "message/disposition-notification",
-     "message/feedback-report", "message/tracking-status", "message/partial"}
-)  # fmt: skip
+    return _Layer(subject_of_thread(subject[:_SUBJECT_LETTERS])[0], " ".join(said), len(said), text)
 
 
 # --- who signs it ------------------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ _OF_DEVICES = frozenset(
         "tablet", "device", "outlook", "mail", "windows", "ios", "yahoo", "gmail", "google", "verizon", "apple",
     }
 )  # fmt: skip
-_AROUND_DEVICES = frozenset(
+_LINES_OF_DEVICES = _OF_DEVICES | frozenset(
     {
         "sent", "from", "my", "the", "for", "on", "get", "enviado", "desde", "mi", "do", "meu", "von", "meinem",
         "gesendet", "envoye", "de", "mon", "depuis",
@@ -216,7 +218,7 @@ def _names_a_device(line: str) -> bool:
     if len(line) > 100:
         return False
     found = set(words(line))
-    return len(found) > 2 and found <= _OF_DEVICES | _AROUND_DEVICES and not found.isdisjoint(_OF_DEVICES)
+    return len(found) > 2 and not found.isdisjoint(_OF_DEVICES) and found <= _LINES_OF_DEVICES
 
 
 # --- what is beside the text -------------------------------------------------------------------------------
@@ -224,14 +226,12 @@ def _names_a_device(line: str) -> bool:
 _FILES = frozenset({Kind.ATTACHMENT, Kind.IMAGE, Kind.MESSAGE, Kind.OTHER})
 
 
-def _files(message: Readable | None) -> Iterator[str]:
+def _files(nested: Sequence[Readable]) -> Iterator[str]:
     """The digest of each file, those of a forwarded message included; what they are called does not matter."""
-    while message is not None:
-        inner = _attached(message)
+    for message, inner in zip_longest(nested, nested[1:]):
         for part in message.parts:
             if _is_file(part) and (inner is None or part.message is not inner):
                 yield hashlib.blake2b(part.content(), digest_size=16).hexdigest()
-        message = inner
 
 
 def _is_file(part: Part) -> bool:
@@ -239,16 +239,16 @@ def _is_file(part: Part) -> bool:
     return part.kind in _FILES or (part.kind is Kind.CALENDAR and part.disposition == "attachment")
 
 
-def _links(message: Readable, layers: Sequence[_Layer]) -> list[str] | None:
+def _links(nested: Sequence[Readable], layers: Sequence[_Layer]) -> list[str] | None:
     """Where links lead, but for those in what was taken out of a forward; None where that would take too long."""
     found: set[str] = set()
     kept = "" if len(layers) == 1 else " ".join(" ".join(layer.text.split()) for layer in layers)
-    inner: Readable | None = message
-    while inner is not None:
-        if len(inner.links) * (len(inner.text) + len(kept)) > _COMPARED:
+    for message in nested:
+        if len(message.links) * (len(message.text) + len(kept)) > _COMPARED:
             return None
-        found.update(_target(link.target) for link in inner.links if _is_compared(link, inner.text, kept))
-        inner = _attached(inner)
+        found.update(
+            [_target(link.target) for link in message.links if _is_compared(link, message.text, kept)]
+        )
     return sorted(found)
 
 

@@ -227,16 +227,15 @@ class _Page:
     # --- text ---
 
     def _text(self, text: str) -> None:
-        if not text:
-            return
         if "&" in text:
             text = unescaped(text)
-        if self._state & UNSEEN:
+        state = self._state
+        if state & UNSEEN:
             self.hidden.append(text)
             return
         if self._target:
             self._shown.append(text)
-        if self._state & KEEP_LINES and "\n" in text:
+        if state & KEEP_LINES and "\n" in text:
             first, *others = text.split("\n")
             self._line.append(first)
             for other in others:
@@ -247,20 +246,21 @@ class _Page:
 
     def _flush(self, keep_empty: bool = False, last: bool = False) -> None:
         """Ends the line."""
-        if len(self.lines) >= LINE_LIMIT and not last:
-            self._line.append("\n")
+        line, lines = self._line, self.lines
+        if len(lines) >= LINE_LIMIT and not last:
+            line.append("\n")
             return
         text = ""
-        if self._line:
-            text = "".join(self._line)
-            self._line.clear()
+        if line:
+            text = "".join(line)
+            line.clear()
             if _CELL_END in text:
                 text = " | ".join(filter(None, map(_one_line, text.split(_CELL_END))))
             else:
                 text = text.rstrip() if self._state & KEEP_LINES else " ".join(text.split())
-        if text or (keep_empty and self.lines and self.lines[-1].text):
-            quoted = bool(self._state & QUOTED) or self._rest_quoted
-            self.lines.append(Line(text, quoted, quoted))
+        if text or (keep_empty and lines and lines[-1].text):
+            quoted = self._rest_quoted or bool(self._state & QUOTED)
+            lines.append(Line(text, quoted, quoted))
 
     # --- elements ---
 
@@ -270,9 +270,12 @@ class _Page:
         state, ground = self._state, self._ground
         if name in _SPECIAL:
             state = self._special(name, attributes, state)
-        effect = effect_of(name, attributes) if attributes else None
-        if effect is not None:
-            state, ground = self._styled(effect, state, ground)
+        if attributes:
+            effect = effect_of(name, attributes)
+            if effect is not None:
+                state, ground = self._styled(effect, state, ground)
+        elif name in _VOID:
+            return
         if name in _PREFORMATTED:
             state |= KEEP_LINES
         if name in _VOID:
@@ -287,12 +290,15 @@ class _Page:
 
     def _part(self, name: str) -> None:
         """Ends what an element ends by its beginning: the line, and what nobody closed."""
+        if name == "br":
+            self._flush(True)
+            return
         if name in _CLOSED_BY_NEXT:
             self._close_last(name)
-        elif name != "br" and self._stack and self._stack[-1][0] == "p":
+        elif self._stack and self._stack[-1][0] == "p":
             self._close("p")
         if name in _BLOCKS:
-            self._flush(name == "p" or name == "br")
+            self._flush(name == "p")
 
     def _special(self, name: str, attributes: str, state: int) -> int:
         if name == "a" or name == "area":

@@ -17,12 +17,13 @@ class Version:
     """The version that is read, with all that is known from it: its texts, what it hides, where its links lead."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
+        # HTML has one blank between two words, and at most one empty line between two lines.
+        self._in_one = "\n".join(texts).replace("\n\n", "\n").replace("\n", " ") + " "
 
     def holds(self, text: str) -> bool:
         """Whether this version has all words of a text."""
         pieces = text.split()
-        if self._pieces[: len(pieces)] == pieces:
+        if self._in_one.startswith(" ".join(pieces) + " "):
             return True
         strange = set(pieces) - self._different
         return not strange or self._words.issuperset(words(" ".join(strange)))
@@ -34,12 +35,8 @@ class Version:
     # No word goes on behind white space, so the words of a text are those of its pieces.
 
     @cached_property
-    def _pieces(self) -> list[str]:
-        return " ".join(self._texts).split()
-
-    @cached_property
     def _different(self) -> set[str]:
-        return set(self._pieces)
+        return set(self._in_one.split())
 
     @cached_property
     def _words(self) -> set[str]:

@@ -12,17 +12,18 @@ Tantivy opens no index with another one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import tantivy
 
 from gateway.message.words import fold
-from gateway.search.document import Document, Mailbox, Named
+from gateway.search.document import Document, Mailbox
 from gateway.search.engine import Facet
 from gateway.search.query.tree import Keyword, Place, TextField
 from gateway.search.tantivy.kept import Kept, pack
-from gateway.search.tantivy.text import NOBODY, joined
+from gateway.search.tantivy.text import NOBODY, joined, plain
 
 VERSION = 2
 MARK = f"mark_{VERSION}"
@@ -68,7 +69,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def name_field(place: Place) -> str:
     """The field of names in a place."""
-    return f"name_{place.value}"
+    return _NAMES[place]
+
+
+_NAMES = {place: f"name_{place.value}" for place in Place}
 
 
 def build() -> tantivy.Schema:
@@ -134,15 +138,16 @@ def to_tantivy(document: Document) -> tantivy.Document:
     made.add_integer(SIZE, document.size)
     if document.date is not None:
         made.add_integer(DATE, microseconds(document.date))
+    add = made.add_text
     for name, text in _texts(document):
         if text:
-            made.add_text(name, text)
-    add = made.add_text
+            add(name, text)
     for name, values in _facts(document):
-        field, prefix = _STANDS[name]
-        for value in values if len(values) < 2 else dict.fromkeys(values):
-            if value:
-                add(field, prefix + (value if value.isascii() else whole(value)))
+        if values:
+            field, prefix = _STANDS[name]
+            for value in values if len(values) < 2 else dict.fromkeys(values):
+                if value:
+                    add(field, prefix + (value if value.isascii() else whole(value)))
     made.add_bytes(KEPT, pack(kept(document)))
     return made
 
@@ -155,54 +160,56 @@ def _texts(document: Document) -> Iterator[tuple[str, str]]:
         yield FILENAME, joined(document.filenames)
     if document.attachments:
         yield ATTACHMENT, joined(document.attachments)
-    names: dict[Place, list[str]] = {}
+    names: dict[Place, dict[str, None]] = {}
     for box in document.mailboxes:
-        names.setdefault(box.place, []).extend((box.name, local(box)))
+        of_place = names.setdefault(box.place, {})
+        of_place[box.name] = of_place[local(box)] = None
     for place, texts in names.items():
-        yield name_field(place), joined(dict.fromkeys(texts))
+        yield name_field(place), joined(texts, _plain_name)
 
 
-def _facts(document: Document) -> Iterator[tuple[str, Sequence[str]]]:
+# The same people write again and again, and who writes stands in the envelope, too.
+_plain_name = lru_cache(maxsize=2_048)(plain)
+
+
+def _facts(document: Document) -> list[tuple[str, Sequence[str]]]:
+    """What is compared as a whole; empty values are none."""
     boxes = document.mailboxes
     authors = [box for box in boxes if box.place is Place.FROM]
-    yield FACETS[Facet.SENDER], [box.address for box in authors]
-    yield FACETS[Facet.DOMAIN], [box.domain for box in authors]
-    yield ADDRESS, [f"{box.place}:{box.address}" for box in boxes]
-    yield DOMAIN, [f"{box.place}:{domain}" for box in boxes for domain in domains(box.domain)]
-    yield KEYWORDS[Keyword.GROUP], [group.id for group in document.groups]
-    yield KEYWORDS[Keyword.SCHOOL], [school.id for school in document.schools]
-    yield GROUP_NAME, _folded(document.groups)
-    yield SCHOOL_NAME, _folded(document.schools)
-    if document.text_id == document.origin_id:
-        yield TEXT_AND_ORIGIN, (document.text_id,)
-    else:
-        yield TEXT, (document.text_id,)
-        yield ORIGIN, (document.origin_id,)
-    for keyword, values in facts(document):
-        yield KEYWORDS[keyword], values
-
-
-def facts(document: Document) -> Iterator[tuple[Keyword, tuple[str, ...]]]:
-    """What is compared as a whole, but for groups and schools, which have names besides."""
-    yield Keyword.PERSON, document.persons
-    yield Keyword.ROLE, document.roles
-    yield Keyword.DIRECTION, (document.direction,)
-    yield Keyword.LISTENER, (document.listener,)
-    yield Keyword.RULE, document.rules
-    yield Keyword.SEVERITY, document.severities
-    yield Keyword.STATUS, document.statuses
-    yield Keyword.OUTCOME, (document.outcome,)
-    yield Keyword.HOLD, tuple(map(named, document.holds))
-    yield Keyword.REQUEST, tuple(map(named, document.requests))
-    yield Keyword.THREAD, (document.thread,)
-    yield Keyword.ID, (document.id,)
-    yield Keyword.MESSAGE_ID, (document.message_id,)
-    yield Keyword.CONTENT, (digest(document.content_id),)
-    yield Keyword.SHA256, (digest(document.sha256),)
-    yield Keyword.DEFECT, document.defects
-    yield Keyword.LANGUAGE, (document.language,)
-    yield Keyword.HAS, document.has
-    yield Keyword.TYPE, document.types
+    domains_of = dict.fromkeys([(box.place, box.domain) for box in boxes])
+    text, origin = document.text_id, document.origin_id
+    return [
+        (FACETS[Facet.SENDER], [box.address for box in authors]),
+        (FACETS[Facet.DOMAIN], [box.domain for box in authors]),
+        (ADDRESS, [box.place + f":{box.address}" for box in boxes]),
+        (DOMAIN, [place + f":{each}" for place, domain in domains_of for each in domains(domain)]),
+        (KEYWORDS[Keyword.GROUP], [group.id for group in document.groups]),
+        (KEYWORDS[Keyword.SCHOOL], [school.id for school in document.schools]),
+        (GROUP_NAME, [fold(group.name) for group in document.groups]),
+        (SCHOOL_NAME, [fold(school.name) for school in document.schools]),
+        (TEXT_AND_ORIGIN, (text if text == origin else "",)),
+        (TEXT, (text if text != origin else "",)),
+        (ORIGIN, (origin if text != origin else "",)),
+        (KEYWORDS[Keyword.PERSON], document.persons),
+        (KEYWORDS[Keyword.ROLE], document.roles),
+        (KEYWORDS[Keyword.DIRECTION], (document.direction,)),
+        (KEYWORDS[Keyword.LISTENER], (document.listener,)),
+        (KEYWORDS[Keyword.RULE], document.rules),
+        (KEYWORDS[Keyword.SEVERITY], document.severities),
+        (KEYWORDS[Keyword.STATUS], document.statuses),
+        (KEYWORDS[Keyword.OUTCOME], (document.outcome,)),
+        (KEYWORDS[Keyword.HOLD], [*map(named, document.holds)]),
+        (KEYWORDS[Keyword.REQUEST], [*map(named, document.requests)]),
+        (KEYWORDS[Keyword.THREAD], (document.thread,)),
+        (KEYWORDS[Keyword.ID], (document.id,)),
+        (KEYWORDS[Keyword.MESSAGE_ID], (document.message_id,)),
+        (KEYWORDS[Keyword.CONTENT], (digest(document.content_id),)),
+        (KEYWORDS[Keyword.SHA256], (digest(document.sha256),)),
+        (KEYWORDS[Keyword.DEFECT], document.defects),
+        (KEYWORDS[Keyword.LANGUAGE], (document.language,)),
+        (KEYWORDS[Keyword.HAS], document.has),
+        (KEYWORDS[Keyword.TYPE], document.types),
+    ]
 
 
 def kept(document: Document) -> Kept:
@@ -220,12 +227,10 @@ def local(box: Mailbox) -> str:
     return box.address.rpartition("@")[0]
 
 
-def domains(domain: str) -> Iterator[str]:
+def domains(domain: str) -> list[str]:
     """A domain and each one that it is in."""
+    found = []
     while domain:
-        yield domain
+        found.append(domain)
         domain = domain.partition(".")[2]
-
-
-def _folded(things: Iterable[Named]) -> list[str]:
-    return [fold(thing.name) for thing in things]
+    return found

@@ -10,7 +10,7 @@ Most text is ASCII, where folding is one pass over bytes. Elsewhere only the run
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from gateway.message.words import fold, spaced, words
@@ -31,20 +31,31 @@ _SHORT = 16
 
 def plain(text: str) -> str:
     """The folded words of `text`, with spaces between them."""
-    if not text.isascii():
-        text = _BEYOND_ASCII.sub(_folded, text)
-    octets = text.encode().translate(_PLAIN)
-    return _cut(octets) if _has_long_word(octets) else octets.decode()
+    octets = _octets(text)
+    if len(octets) > WORD_LETTERS and _has_long_word(octets):
+        return _cut(octets)
+    return octets.decode()
 
 
-def joined(texts: Iterable[str]) -> str:
-    """Several texts as one, so that no phrase begins in one and ends in the next."""
-    return GAP.join(filter(str.strip, map(plain, texts)))
+def uncut(text: str) -> str:
+    """The same with all letters of each word: `uncut(text).split()` is `message.words.words(text)`."""
+    return _octets(text).decode()
+
+
+def joined(texts: Iterable[str], folding: Callable[[str], str] = plain) -> str:
+    """Several texts as one, so that no phrase begins in one and ends in the next. `folding` makes each one plain."""
+    return GAP.join(filter(str.strip, map(folding, texts)))
 
 
 def asked(given: Iterable[str]) -> tuple[str, ...]:
     """Words of a query as they are stored."""
     return tuple(word[:WORD_LETTERS] for each in given for word in words(each))
+
+
+def _octets(text: str) -> bytes:
+    if not text.isascii():
+        text = _BEYOND_ASCII.sub(_folded, text)
+    return text.encode().translate(_PLAIN)
 
 
 def _folded(run: re.Match[str]) -> str:
