@@ -58,9 +58,7 @@ class Generations:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 raise BuildRunning(f"{self.link}: another process builds it anew") from None
-            path = (
-                self._next()
-            )  # chosen before sweeping: processes of a killed build may still write to theirs
+            path = self._next()  # before sweeping: processes of a killed build may still write to theirs
             self._sweep()
             try:
                 yield path
