@@ -37,7 +37,7 @@ def _can_hold(node: Node) -> Node:
         case Not(inner):
             return _not(_must_hold(inner))
         case Text(field=TextField.SUBJECT):
-            # Who encrypts a message may leave another subject outside (RFC 9788).
+            # Who encrypts a message may put another subject inside (RFC 9788); the one outside stays to be found.
             return _any(node, _ENCRYPTED)
         case Text() | Is(Keyword.LANGUAGE):
             return _ALWAYS
