@@ -90,7 +90,9 @@ def ends(done: subprocess.CompletedProcess[str]) -> str:
     ("typed", "seqs"),
     [
         ("late bus", [2, 1]),
-        ('"late bus"', [1]),
+        ('"late bus"', [2, 1]),
+        ("""'"late bus"'""", [1]),
+        ('"late bus" after:2020-01-01', [1]),
         ('subject:"late bus"', [1]),
         ("subject:late subject:bus", [2, 1]),
         ('"late bus" OR practice', [3, 1]),
@@ -137,6 +139,12 @@ def test_what_a_person_types_is_found(here: Searched, typed: str, seqs: list[int
         ("'subject:(late OR early)'", "subject:(late OR early)"),
         ("'from:ann \"late bus'", 'from:ann "late bus'),
         ("late bus", "late bus"),
+        (
+            "'late bus'",
+            "late bus",
+        ),  # a whole query; it might be a phrase whose quotes the shell took, as the next
+        ("from:ann 'late bus'", 'from:ann "late bus"'),
+        ("-'late bus'", '-"late bus"'),
         ("'' late", "late"),
     ],
 )

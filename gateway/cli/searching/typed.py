@@ -2,8 +2,9 @@
 
 The shell takes the quotes: `subject:"late bus"` arrives as `subject:late bus`. An argument with blanks that has
 nothing of a query in it but one field was one value, and gets its quotes back; any other stands as it is, because
-`'from:ann "late bus"'` is a whole query in the shell's own quotes. A minus before a word, which commands take for an
-option, is part of the query.
+`'from:ann "late bus"'` is a whole query in the shell's own quotes. So is `'late bus'` where it is all there is: of the
+two things that it may have been, the words find whatever the phrase does. A minus before a word, which commands take
+for an option, is part of the query.
 """
 
 from __future__ import annotations
@@ -34,7 +35,15 @@ _OPERATORS = frozenset({"OR", "AND", "NOT"})
 
 def query_of(arguments: Iterable[str]) -> str:
     """The query whose pieces the arguments are."""
-    return " ".join(_as_typed(each.strip()) for each in arguments if each.strip())
+    pieces = [each.strip() for each in arguments if each.strip()]
+    if len(pieces) == 1 and _is_words(pieces[0]) and _can_be_asked(pieces[0]):
+        return pieces[0]
+    return " ".join(map(_as_typed, pieces))
+
+
+def _is_words(argument: str) -> bool:
+    """Whether it has neither a minus nor a field nor an end: `late bus`."""
+    return argument == _parts_of_value(_parts(argument)[2])[0]
 
 
 def _as_typed(argument: str) -> str:
