@@ -183,6 +183,11 @@ class Storage(Section):
         return self.path / "searches"
 
     @property
+    def ledger(self) -> Path:
+        """The Merkle tree over the archive, and its signed checkpoints."""
+        return self.path / "ledger"
+
+    @property
     def rosters(self) -> Path:
         """The directories that were in use, by day."""
         return self.path / "rosters"
@@ -352,6 +357,28 @@ class ArchiveSettings(Section):
 
     compression_level: Annotated[int, Field(ge=-7, le=19)] = Field(
         1, description="zstd level of stored messages; 0 stores them as they are."
+    )
+
+
+class LedgerSettings(Section):
+    """What makes the archive provable: signed checkpoints of the tree over all its entries."""
+
+    origin: Annotated[str, Field(pattern=r"^[^\s+]*$")] = Field(
+        "",
+        description="Name of the tree in its checkpoints; default: the first domain of the district and `/mail`. "
+        "Never to be changed.",
+    )
+    key_file: Path | None = Field(
+        None, description="PEM file of the key that signs; default: `ledger/key.pem` in `storage.path`."
+    )
+    interval: Seconds = Field(600.0, description="Seconds between checkpoints, where there is anything new.")
+    entries: Annotated[int, Field(ge=1)] = Field(
+        10_000, description="New entries that are signed before `interval` is over."
+    )
+    publish: tuple[Path, ...] = Field(
+        (),
+        description="Folders that the newest checkpoint, and the first of each day, are copied to: best on a "
+        "machine that the gateway's administrators do not control.",
     )
 
 
@@ -606,6 +633,7 @@ class Config(Section):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     archive: ArchiveSettings = ArchiveSettings()
+    ledger: LedgerSettings = LedgerSettings()
     search: SearchSettings = SearchSettings()
     directory: DirectorySettings = DirectorySettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
@@ -614,6 +642,16 @@ class Config(Section):
     hold: Hold = Hold()
     outbox: OutboxSettings = OutboxSettings()
     telemetry: Telemetry = Telemetry()
+
+    @property
+    def ledger_origin(self) -> str:
+        """Whose tree it is, in checkpoints and in the names of keys."""
+        return self.ledger.origin or f"{self.district.domains[0]}/mail"
+
+    @property
+    def ledger_key(self) -> Path:
+        """The file of the key that signs checkpoints."""
+        return self.ledger.key_file or self.storage.ledger / "key.pem"
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

@@ -34,6 +34,20 @@ class Entry(NamedTuple):
     volume: str  # "2026-11"
 
 
+class Digests(NamedTuple):
+    """What identifies an entry, without its document and bytes; the ledger is made of it."""
+
+    seq: int
+    kind: Kind
+    id: bytes
+    subject: bytes
+    received: int  # microseconds since 1970, UTC
+    size: int  # octets received; 0 for an event
+    salt: bytes
+    document_sha256: bytes
+    sha256: bytes | None  # of the bytes received; None for an event
+
+
 def to_microseconds(moment: datetime) -> int:
     """Microseconds since 1970 in UTC, exact. Raises TypeError for a time without a zone."""
     return (moment - _EPOCH) // _MICROSECOND

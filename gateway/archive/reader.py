@@ -21,7 +21,7 @@ from uuid import UUID
 import apsw
 
 from gateway.archive import volume as volumes
-from gateway.archive.entry import Entry, Kind, from_microseconds, read_document
+from gateway.archive.entry import Digests, Entry, Kind, from_microseconds, read_document
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason, unavailable
 from gateway.archive.lock import APPEND, is_doubted
 from gateway.archive.payload import unseal
@@ -37,6 +37,10 @@ _BY_SEQ = _ENTRY.format("seq = ?")
 _BY_SUBJECT = _ENTRY.format("subject = ? AND kind = ? ORDER BY seq")
 _RAW = "SELECT CAST(encoding AS BLOB), size, sha256, raw FROM entry WHERE seq = ? AND kind = 'message'"
 _WHOLE = f"{_BY_SEQ.replace(' FROM entry', ', CAST(encoding AS BLOB), raw FROM entry')} AND kind = 'message'"
+_DIGESTS = (
+    "SELECT seq, CAST(kind AS BLOB), id, subject, received, size, salt, document_sha256, sha256 FROM entry"
+    " WHERE seq > ? ORDER BY seq LIMIT ?"
+)
 _FIRST = "SELECT first_seq FROM volume"
 _LAST = "SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM volume)) FROM entry"
 
@@ -100,6 +104,20 @@ class Reader:
                 if rows:
                     self._make_durable(opened, rows[-1][0])
                     return _entries_before_damage(opened.volume, rows)
+        return []
+
+    def digests(self, after: int, limit: int) -> list[Digests]:
+        """What identifies the next durable entries after a number, as `follow` gives them; no gap between them.
+
+        Raises ArchiveDamaged where the next one is missing or not as it was stored; what is wrong further on ends
+        the list before it.
+        """
+        with _READING:
+            for opened in self._from(after + 1):
+                rows = opened.rows(after + 1, _DIGESTS, after, limit)
+                if rows:
+                    self._make_durable(opened, rows[-1][0])
+                    return _digests(opened.volume, after + 1, rows)
         return []
 
     def entry(self, seq: int) -> Entry | None:
@@ -250,6 +268,32 @@ def _entry(volume: Volume, row: tuple[Any, ...]) -> Entry:
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ArchiveDamaged(volume.month, seq, str(error)) from error
+
+
+def _digests(volume: Volume, first: int, rows: list[tuple[Any, ...]]) -> list[Digests]:
+    found: list[Digests] = []
+    for seq, row in enumerate(rows, first):
+        try:
+            found.append(_identified(seq, *row))
+        except (ValueError, TypeError, AttributeError) as error:
+            if not found:
+                raise ArchiveDamaged(volume.month, seq, str(error)) from error
+            break
+    return found
+
+
+def _identified(wanted: int, seq: int, kind: bytes, *columns: Any) -> Digests:
+    """Raises ValueError, TypeError or AttributeError where a column is not what it is in every entry."""
+    if seq != wanted:
+        raise ValueError("entry is missing")
+    found = Digests(seq, Kind(kind.decode()), *columns)
+    octets = (found.id, found.subject, found.salt, found.document_sha256, found.sha256)
+    sizes = (16, 16, 16, 32, 0 if found.kind is Kind.EVENT else 32)
+    if [len(each or b"") for each in octets] != list(sizes):
+        raise ValueError("an id, a salt or a digest is not as long as they are")
+    if not (isinstance(found.received, int) and isinstance(found.size, int)):
+        raise ValueError("the time of receipt or the size is no number")
+    return found
 
 
 _UUID_OCTETS = 16

@@ -139,6 +139,33 @@ async def test_a_damaged_document_is_passed_over(bench: Bench) -> None:
     assert [entry.seq for entry in reader.follow(caught.value.seq, 9)] == [4, 5]
 
 
+async def test_digests_end_where_something_is_wrong(bench: Bench) -> None:
+    """For the ledger, in which no entry may be passed over."""
+    folder = await five_messages(bench)
+    sound = bench.reader().digests(0, 9)
+    assert [each.seq for each in sound] == [1, 2, 3, 4, 5]
+    assert sound[2].sha256 == bytes.fromhex((bench.reader().entry(3) or pytest.fail()).sha256 or "")
+    assert len({each.salt for each in sound}) == 5
+    tamper("UPDATE entry SET salt = NULL WHERE seq = 3; DELETE FROM entry WHERE seq = 5")(folder)
+    reader = bench.reader()
+    assert reader.digests(0, 9) == sound[:2]
+    with pytest.raises(ArchiveDamaged, match=r"entry 3: .*as long as"):
+        reader.digests(2, 9)
+    assert reader.digests(3, 9) == sound[3:4]
+    assert reader.digests(4, 9) == []
+
+
+async def test_digests_do_not_pass_over_a_lost_volume(bench: Bench) -> None:
+    archive = bench.archive()
+    for month in (9, 10, 11):
+        bench.clock.now = bench.clock.now.replace(month=month)
+        await bench.append(archive, b"x")
+    await archive.aclose()
+    (bench.folder / "2026-10.sqlite").unlink()
+    with pytest.raises(ArchiveDamaged, match="entry 2: entry is missing"):
+        bench.reader().digests(1, 9)
+
+
 async def test_a_damaged_page_is_passed_over(bench: Bench) -> None:
     archive = bench.archive(compression_level=0)
     for n in range(200):

@@ -1,0 +1,79 @@
+"""A leaf: what the ledger says of one archived entry, as the octets that are hashed into the tree.
+
+    {"content":"…","document":"…","id":"…","kind":"message","received":…,"seq":…,"size":…,"subject":"…","v":1}
+
+JSON in the canonical form of RFC 8785: keys sorted, no blanks, ASCII only. `content` and `document` are commitments:
+SHA-256 of the entry's salt and of the SHA-256 of the octets received, or of the JSON document. So a leaf is made from
+what the archive keeps beside an entry, without reading the message; it tells nothing about the message to somebody
+without the salt, not even to one who guesses it; and once the salt is destroyed, nobody can tell any more.
+Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from gateway.ledger.merkle import leaf_hash
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What is hashed. `received`: microseconds since 1970, UTC. `size`: octets received."""
+
+    seq: int
+    kind: str
+    id: str
+    subject: str
+    received: int
+    size: int
+    document: str  # hex
+    content: str | None  # hex; None for an event
+
+    def octets(self) -> bytes:
+        """The canonical octets."""
+        content = f'"{self.content}"' if self.content is not None else "null"
+        return (
+            f'{{"content":{content},"document":"{self.document}","id":"{self.id}","kind":"{self.kind}",'
+            f'"received":{self.received},"seq":{self.seq},"size":{self.size},"subject":"{self.subject}",'
+            f'"v":{VERSION}}}'
+        ).encode("ascii")
+
+    def hash(self) -> bytes:
+        """The leaf's hash in the tree (RFC 9162 §2.1.1)."""
+        return leaf_hash(self.octets())
+
+
+def leaf_of(
+    seq: int,
+    kind: str,
+    id: bytes,
+    subject: bytes,
+    received: int,
+    size: int,
+    salt: bytes,
+    document_sha256: bytes,
+    sha256: bytes | None,
+) -> Leaf:
+    """The leaf of an archived entry, by the columns of its row.
+
+    id, subject: the 16 octets of a UUID. sha256: of the octets received; None for an event. Raises ValueError.
+    """
+    return Leaf(
+        seq=seq,
+        kind=kind,
+        id=str(UUID(bytes=id)),
+        subject=str(UUID(bytes=subject)),
+        received=received,
+        size=size,
+        document=commitment(salt, document_sha256),
+        content=commitment(salt, sha256) if sha256 is not None else None,
+    )
+
+
+def commitment(salt: bytes, digest: bytes) -> str:
+    """What binds to a digest without telling it, in hex."""
+    return hashlib.sha256(salt + digest).hexdigest()
