@@ -188,6 +188,11 @@ class Storage(Section):
         return self.path / "ledger"
 
     @property
+    def ledger_public(self) -> Path:
+        """Checkpoints and public keys, as they are handed out under /ledger/."""
+        return self.ledger / "public"
+
+    @property
     def rosters(self) -> Path:
         """The directories that were in use, by day."""
         return self.path / "rosters"

@@ -48,6 +48,14 @@ class Digests(NamedTuple):
     sha256: bytes | None  # of the bytes received; None for an event
 
 
+class Evidence(NamedTuple):
+    """An entry as it was stored, for whoever is to check it without trusting its reader."""
+
+    digests: Digests
+    document: bytes  # the JSON text in UTF-8, to the octet
+    raw: bytes | None  # the octets received; None for an event
+
+
 def to_microseconds(moment: datetime) -> int:
     """Microseconds since 1970 in UTC, exact. Raises TypeError for a time without a zone."""
     return (moment - _EPOCH) // _MICROSECOND

@@ -21,7 +21,7 @@ from uuid import UUID
 import apsw
 
 from gateway.archive import volume as volumes
-from gateway.archive.entry import Digests, Entry, Kind, from_microseconds, read_document
+from gateway.archive.entry import Digests, Entry, Evidence, Kind, from_microseconds, read_document
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason, unavailable
 from gateway.archive.lock import APPEND, is_doubted
 from gateway.archive.payload import unseal
@@ -40,6 +40,10 @@ _WHOLE = f"{_BY_SEQ.replace(' FROM entry', ', CAST(encoding AS BLOB), raw FROM e
 _DIGESTS = (
     "SELECT seq, CAST(kind AS BLOB), id, subject, received, size, salt, document_sha256, sha256 FROM entry"
     " WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_EVIDENCE = (
+    "SELECT seq, CAST(kind AS BLOB), id, subject, received, size, salt, document_sha256, sha256,"
+    " CAST(document AS BLOB), CAST(encoding AS BLOB), raw FROM entry WHERE seq = ?"
 )
 _FIRST = "SELECT first_seq FROM volume"
 _LAST = "SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM volume)) FROM entry"
@@ -151,6 +155,24 @@ class Reader:
             volume, (*row, encoding, data) = found[0].volume, found[1]
             *_, sha256, size = row
             return _entry(volume, tuple(row)), unsealed(volume, seq, (encoding, size, sha256, data))
+
+    def evidence(self, seq: int) -> Evidence:
+        """An entry with its salt, the octets of its document and those received.
+
+        Raises KeyError if there is no such entry, ArchiveDamaged where it is not what its digests say.
+        """
+        with _READING:
+            found = self._row(seq, _EVIDENCE)
+            if found is None:
+                raise KeyError(seq)
+            volume, (*columns, document, encoding, data) = found[0].volume, found[1]
+            (digests,) = _digests(volume, seq, [tuple(columns)])
+            document_of(volume, seq, document, digests.document_sha256)
+            if digests.kind is Kind.EVENT:
+                return Evidence(digests, document, None)
+            return Evidence(
+                digests, document, unsealed(volume, seq, (encoding, digests.size, digests.sha256, data))
+            )
 
     def volumes(self) -> list[Volume]:
         """The volumes there are, oldest first."""

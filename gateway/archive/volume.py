@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import apsw
+import structlog
 
 from gateway import __version__
 from gateway.archive.entry import from_microseconds
@@ -37,6 +38,8 @@ _LEAST_SQLITE = 3_051_003
 
 _BUSY_MS = 10_000  # for locks of other programs, such as a backup; our own processes wait by flock
 _NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])\.sqlite")
+
+_log = structlog.get_logger(__name__)
 
 _DESCRIPTION = """\
 One month of the mail archive of a school district, written by the District Mail Gateway. Each row of \
@@ -145,9 +148,21 @@ def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
     draft.chmod(0o640)
     sync_path(draft)
     volume = volume_at(folder, month)
+    _set_aside(volume)
     draft.rename(volume.path)
     sync_path(folder)
     return volume
+
+
+def _set_aside(volume: Volume) -> None:
+    """Move a log without its volume out of the way: SQLite would take it for the new volume's. It may hold entries."""
+    number = 1
+    while volume.log.exists():
+        lost = volume.log.with_name(f"{volume.log.name}.lost-{number}")
+        if not lost.exists():
+            volume.log.rename(lost)
+            _log.error("log without its volume", kept_as=lost.name)
+        number += 1
 
 
 def open_for_append(volume: Volume) -> apsw.Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import address, check, demo, hold, password, policy, reindex, search, serve
+from gateway.cli import address, check, demo, hold, ledger, password, policy, reindex, search, serve
 from gateway.cli.options import BAD_CONFIG, fail
 from gateway.cli.searching.command import search as find_mail
 from gateway.cli.searching.typed import QueryCommand
@@ -27,6 +27,7 @@ app.command()(search.findings)
 app.command()(search.verify)
 app.command()(reindex.reindex)
 app.add_typer(hold.app, name="hold", no_args_is_help=True)
+app.add_typer(ledger.app, name="ledger", no_args_is_help=True)
 app.add_typer(policy.app, name="policy", no_args_is_help=True)
 app.command("hash-password")(password.hash_password)
 app.command("hash-address")(address.hash_address)

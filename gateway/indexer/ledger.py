@@ -26,7 +26,6 @@ from gateway.ledger.checkpoint import Checkpoint, Checkpoints, Kept
 from gateway.ledger.keys import KeyFileError, add_public, load_private, new_key, read_public, save_private
 from gateway.ledger.leaf import leaf_of
 from gateway.ledger.ledger import CHECKPOINTS, KEYS
-from gateway.ledger.note import PrivateKey
 from gateway.ledger.tree import Tree, TreeDamaged
 
 _BATCH = 5_000  # entries read at once
@@ -88,9 +87,19 @@ class LedgerWriter:
     clock: Callable[[], float] = time.monotonic
     _due: float = 0.0
     _opened: _Open | None = field(default=None, init=False)
+    _forked: str = field(default="", init=False)  # found out once, and no better at the next look
 
     def turn(self, should_stop: Callable[[], bool] = lambda: False) -> Kept | None:
         """A new checkpoint, if one is due and there is anything new."""
+        if self._forked:
+            raise LedgerForked(self._forked)
+        try:
+            return self._turn(should_stop)
+        except LedgerForked as error:
+            self._forked = str(error)
+            raise
+
+    def _turn(self, should_stop: Callable[[], bool]) -> Kept | None:
         opened = self._opened or self._open()
         last = self.source.last_seq()
         if last < opened.tree.size:
@@ -214,13 +223,3 @@ def _grow(tree: Tree, source: Source, to: int, should_stop: Callable[[], bool]) 
 
 def _rolled_back(last: int, known: int) -> LedgerForked:
     return LedgerForked(f"the archive ends with entry {last}, but it had {known}: it was rolled back")
-
-
-def rotate(key_file: Path, origin: str) -> PrivateKey:
-    """Add a new key to the file: checkpoints are signed by the old and by the new one from now on."""
-    keys = load_private(key_file, origin)
-    if len(keys) > 1:
-        raise KeyFileError(f"{key_file}: a new key is taking over already")
-    made = new_key(origin)
-    save_private(key_file, [*keys, made])
-    return made

@@ -1,4 +1,4 @@
-"""The office's process: held messages, notices to people, and the outbox that delivers both.
+"""The office's process: held messages, notices to people, the outbox that delivers both, and the ledger.
 
 It looks at the catalog and acts through the archive, so it holds nothing that could be lost: killed at any moment, it
 goes on where it was. It acts only upon a catalog that has everything which it wrote itself, so nobody is told twice.
@@ -25,6 +25,7 @@ from gateway.config import Config, ConfigError, load
 from gateway.service.appending import open_archive
 from gateway.service.channel import Parent
 from gateway.service.desk import Desk
+from gateway.service.ledger import LedgerKeeper
 from gateway.service.process import Signals
 from gateway.smtp.nexthop import NextHops
 from gateway.smtp.outbox import Outbox
@@ -44,6 +45,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         archive = open_archive(config, metrics, in_flight=1)
         desk = Desk(config, archive, metrics)
         postman = Postman(config, archive, metrics)
+        keeper = LedgerKeeper(config, metrics)
 
         async def reload() -> None:
             if path is None:
@@ -58,12 +60,14 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         work = {
             asyncio.create_task(_repeat("desk", desk.turn, signals.stop, metrics)),
             asyncio.create_task(_repeat("outbox", postman.turn, signals.stop, metrics)),
+            asyncio.create_task(_repeat("ledger", keeper.turn, signals.stop, metrics)),
         }
         parent.ready()
         log.info("serving")
         await signals.wait(parent)
         signals.stop.set()  # also where the supervisor is gone
         postman.stop()
+        keeper.stop()
         _, late = await asyncio.wait(work, timeout=config.timeouts.drain)
         for task in (*late, flushing):
             task.cancel()
@@ -71,6 +75,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         await asyncio.to_thread(archive.close)
         desk.close()
         postman.close()
+        keeper.close()
     log.info("stopped")
     return 0
 

@@ -133,7 +133,8 @@ class Supervisor:
             "archive": self._check_archive,
         }
         try:
-            return Exposition(address.host, address.port, aggregate, Health(live, ready))
+            published = self._config.storage.ledger_public
+            return Exposition(address.host, address.port, aggregate, Health(live, ready), published)
         except OSError as error:
             raise ConfigError(f"telemetry.bind: cannot bind {address}: {error.strerror or error}") from error
 

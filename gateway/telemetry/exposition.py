@@ -1,8 +1,10 @@
-"""`/metrics`, `/healthz` and `/readyz` over HTTP, in a daemon thread of the supervisor.
+"""`/metrics`, `/healthz`, `/readyz` and `/ledger/…` over HTTP, in a daemon thread of the supervisor.
 
 `/metrics` is what Prometheus scrapes. `/healthz` says whether the service lives (restart it if not),
 `/readyz` whether it takes mail (send it none if not); both answer 200 or 503 with a JSON object that
-names each check. GET and HEAD only; no request has an effect; no answer holds an address or content.
+names each check. `/ledger/checkpoint`, `/ledger/checkpoint-2026-11-22` and `/ledger/keys` are the ledger's signed
+checkpoints and public keys, for whoever keeps them elsewhere. GET and HEAD only; no request has an effect; no answer
+holds an address or content.
 
 Fails with OSError where the address cannot be bound. A check or a collector that raises makes a 503 or
 a 500 and a line in the log, never an end of the thread.
@@ -10,11 +12,13 @@ a 500 and a line in the log, never an end of the thread.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socketserver import TCPServer
 from threading import BoundedSemaphore, Thread
 from typing import Any
@@ -31,6 +35,8 @@ Check = Callable[[], str | None]
 REQUESTS = 16  # at once; Prometheus, a load balancer and a person make three
 IDLE_SECONDS = 10.0  # after which a silent connection is closed
 
+_PUBLISHED = re.compile(r"/ledger/(checkpoint(?:-\d{4}-\d{2}-\d{2})?|keys)", re.ASCII)
+
 POLL_SECONDS = 0.1  # how soon `close()` is noticed
 
 
@@ -45,14 +51,18 @@ class Health:
 class Exposition:
     """The HTTP server. `close()` ends it; as a context manager it closes itself."""
 
-    def __init__(self, host: str, port: int, collector: Collector, health: Health) -> None:
+    def __init__(
+        self, host: str, port: int, collector: Collector, health: Health, ledger: Path | None = None
+    ) -> None:
         """Bind `host` (IPv4, IPv6 or a name) and `port` (0: any free one) and serve from now on.
+
+        ledger: the folder of what the ledger publishes.
 
         Raises OSError where it cannot be bound.
         """
         registry = CollectorRegistry(auto_describe=False)
         registry.register(collector)
-        self._server = _Server(host, port, _Answers(registry, health))
+        self._server = _Server(host, port, _Answers(registry, health, ledger))
         self._thread = Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="exposition", daemon=True
         )
@@ -86,9 +96,10 @@ class _Answer:
 class _Answers:
     """What each path answers; knows no HTTP beyond status and type."""
 
-    def __init__(self, registry: CollectorRegistry, health: Health) -> None:
+    def __init__(self, registry: CollectorRegistry, health: Health, ledger: Path | None) -> None:
         self._registry = registry
         self._health = health
+        self._ledger = ledger
 
     def to(self, path: str, accept: str) -> _Answer:
         if path == "/metrics":
@@ -97,7 +108,9 @@ class _Answers:
             return _checked(self._health.live)
         if path == "/readyz":
             return _checked({**self._health.live, **self._health.ready})
-        return _plain(HTTPStatus.NOT_FOUND, "Not here: /metrics, /healthz, /readyz\n")
+        if self._ledger is not None and (found := _PUBLISHED.fullmatch(path)) is not None:
+            return _file(self._ledger / found[1])
+        return _plain(HTTPStatus.NOT_FOUND, "Not here: /metrics, /healthz, /readyz, /ledger/checkpoint\n")
 
     def _metrics(self, accept: str) -> _Answer:
         encode, content_type = choose_encoder(accept)
@@ -124,6 +137,16 @@ def _problem(check: Check) -> str | None:
         return check()
     except Exception as error:  # a check that cannot answer has failed
         return f"the check itself failed: {type(error).__name__}"
+
+
+def _file(path: Path) -> _Answer:
+    try:
+        return _Answer(HTTPStatus.OK, "text/plain; charset=utf-8", path.read_bytes())
+    except FileNotFoundError:
+        return _plain(HTTPStatus.NOT_FOUND, "Nothing was signed yet, or not on that day\n")
+    except OSError as error:
+        structlog.get_logger().error("ledger.unreadable", reason=error.strerror)
+        return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The file cannot be read; see the log\n")
 
 
 def _plain(status: HTTPStatus, text: str) -> _Answer:

@@ -82,6 +82,10 @@ class Metrics:
     search_lag_entries: Gauge
     search_documents: Counter
     search_errors: Counter
+    ledger_entries: Gauge
+    ledger_checkpoint_timestamp_seconds: Gauge
+    ledger_checkpoints: Counter
+    ledger_errors: Counter
     directory_people: Gauge
     directory_groups: Gauge
     directory_loaded_timestamp_seconds: Gauge

@@ -173,8 +173,8 @@ TABLE: tuple[Series, ...] = (
     ),
     _counter(
         "office_errors",
-        "What went wrong with holds, notices and the outbox; it is tried again.",
-        where=("desk", "outbox"),
+        "What went wrong with holds, notices, the outbox and the ledger; it is tried again.",
+        where=("desk", "outbox", "ledger"),
     ),
     _counter(
         "outbox_attempts",
@@ -197,6 +197,19 @@ TABLE: tuple[Series, ...] = (
         "search_documents", "Documents made for the search index; a message may need several in its life."
     ),
     _counter("search_errors", "Looks at archive, catalog or index that failed; they are tried again."),
+    # --- ledger
+    _gauge("ledger_entries", Over.MAX, "Archive entries that the newest signed checkpoint attests."),
+    _gauge(
+        "ledger_checkpoint_timestamp_seconds",
+        Over.MAX,
+        "When the newest checkpoint since the start was signed.",
+    ),
+    _counter("ledger_checkpoints", "Checkpoints signed."),
+    _counter(
+        "ledger_errors",
+        "What keeps checkpoints from being signed or published, by where; it is tried again.",
+        where=("forked", "key", "checkpoints", "archive", "ledger", "publish"),
+    ),
     # --- directory
     _gauge("directory_people", Over.LATEST, "People in the directory in use."),
     _gauge("directory_groups", Over.LATEST, "Groups in the directory in use."),

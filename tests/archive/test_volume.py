@@ -114,3 +114,19 @@ async def test_another_program_s_file_is_left_alone(bench: Bench) -> None:
     with closing(Reader(bench.folder)) as reader, pytest.raises(ArchiveUnavailable, match="not a volume"):
         reader.last_seq()
     assert [problem.kind for problem in verify(bench.folder)] == ["unreadable"]
+
+
+async def test_a_log_whose_volume_is_gone_is_kept_and_not_taken_for_another_s(bench: Bench) -> None:
+    """SQLite applies whatever log it finds beside a database; it cannot know whose it was."""
+    archive = bench.archive()
+    await bench.append(archive, b"lost")
+    log = (bench.folder / "2026-11.sqlite-wal").read_bytes()
+    await archive.aclose()
+    for file in bench.folder.glob("2026-11.sqlite*"):
+        file.unlink()
+    (bench.folder / "append.lock").unlink()
+    (bench.folder / "2026-11.sqlite-wal").write_bytes(log)
+    assert await bench.append(bench.archive(), b"new") == 1
+    assert bench.reader().raw(1) == b"new"
+    assert (bench.folder / "2026-11.sqlite-wal.lost-1").read_bytes() == log
+    assert list(verify(bench.folder, pages=True)) == []

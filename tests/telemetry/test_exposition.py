@@ -248,3 +248,25 @@ def test_an_own_registry_can_be_served_too() -> None:
     metrics.decide_errors.inc()
     with Exposition("127.0.0.1", 0, registry, Health()) as server:
         assert b"mailgw_decide_errors_total 1.0" in ask(server, "/metrics")[2]
+
+
+def test_what_the_ledger_publishes(tmp_path: Path) -> None:
+    """And nothing else of that folder, or of any other."""
+    folder = tmp_path / "public"
+    folder.mkdir()
+    for name in ("checkpoint", "checkpoint-2026-11-22", "keys", "other", ".checkpoint.new"):
+        (folder / name).write_text(name)
+    (tmp_path / "keys").write_text("outside")
+    with Exposition("127.0.0.1", 0, Broken(), HEALTH, folder) as server:
+        for name in ("checkpoint", "checkpoint-2026-11-22", "keys"):
+            assert ask(server, f"/ledger/{name}")[::2] == (200, name.encode())
+        for name in (
+            "checkpoint-2026-11-21",
+            "other",
+            ".checkpoint.new",
+            "../keys",
+            "%2e%2e/keys",
+            "",
+            "checkpoint/",
+        ):
+            assert ask(server, f"/ledger/{name}")[0] == 404

@@ -1,0 +1,91 @@
+"""The ledger through the real service: what came in is attested and published, and another history is not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import smtplib
+from pathlib import Path
+from typing import Any
+
+from gateway.ledger.checkpoint import Kept
+from gateway.ledger.merkle import consistency_holds
+from gateway.ledger.note import PublicKey
+
+TO = "ann@district.example"
+
+
+def send(port: int, subject: str) -> None:
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.sendmail("a@x.example", [TO], f"Subject: {subject}\r\n\r\nText\r\n")
+
+
+def metric(installed: Any, name: str) -> float:
+    """A sample without labels of its own; 0 before there is one."""
+    lines = [line for line in installed.get("/metrics").splitlines() if line.startswith(name)]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+async def test_what_is_received_is_attested_and_published(
+    service: Any, counting_hop: Any, until: Any, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    more = f'[ledger]\ninterval = 1\npublish = ["{tmp_path / "serve.log" / "no"}", "{away}"]\n'
+    installed = service(f"127.0.0.1:{counting_hop.port}", workers=1, more=more)
+    installed.start()
+    await installed.ready()
+    await asyncio.to_thread(send, installed.port(), "one")
+    await until(
+        lambda: metric(installed, "mailgw_ledger_entries") == 2
+    )  # the message, and that it was relayed
+    first = Kept.parse(installed.get("/ledger/checkpoint"))
+    await asyncio.to_thread(send, installed.port(), "two")
+    await until(lambda: metric(installed, "mailgw_ledger_entries") == 4)
+    second = Kept.parse(installed.get("/ledger/checkpoint"))
+
+    keys = [PublicKey.parse(line) for line in installed.get("/ledger/keys").splitlines()]
+    for kept in (first, second):
+        assert kept.checkpoint.origin == "district.example/mail"
+        assert kept.note.signed_by(keys) == keys
+    done = installed.run("ledger", "consistency", str(first.checkpoint.size), "--json")
+    proof = json.loads(done.stdout)
+    path = [base64.b64decode(each) for each in proof["path"]]
+    heads = (first.checkpoint.root, second.checkpoint.root)
+    assert consistency_holds(first.checkpoint.size, 4, path, *heads)
+    assert proof["second_size"] == second.checkpoint.size == 4
+
+    # To the folder elsewhere too, though another one cannot be written to, which is counted.
+    await until(lambda: metric(installed, 'mailgw_ledger_errors_total{where="publish"') >= 2)
+    assert (away / "checkpoint").read_text() == str(second.note)
+    (daily,) = away.glob("checkpoint-*")
+    assert Kept.parse(daily.read_text()).checkpoint.size <= 2  # the first of the day
+    assert installed.get(f"/ledger/{daily.name}")
+    assert (away / "keys").read_text() == installed.get("/ledger/keys")
+
+    assert "4 of 4 entries attested" in installed.run("ledger", "show").stderr
+    assert installed.stop() == 0
+
+
+async def test_a_rolled_back_archive_is_told_and_never_signed(
+    service: Any, counting_hop: Any, until: Any
+) -> None:
+    """And mail flows on."""
+    installed = service(f"127.0.0.1:{counting_hop.port}", workers=1, more="[ledger]\ninterval = 1\n")
+    installed.start()
+    await installed.ready()
+    for subject in ("one", "two"):
+        await asyncio.to_thread(send, installed.port(), subject)
+    await until(lambda: metric(installed, "mailgw_ledger_entries") == 4)
+    assert installed.stop() == 0
+    for file in (installed.data / "archive").glob("*.sqlite*"):
+        file.unlink()
+    installed.start()
+    await installed.ready()
+    await until(lambda: metric(installed, 'mailgw_ledger_errors_total{where="forked"') >= 1)
+    await asyncio.to_thread(send, installed.port(), "three")
+    assert counting_hop.accepted == ["one", "two", "three"]
+    assert "rolled back" in installed.log.read_text()
+    shown = installed.run("ledger", "show", check=False)
+    assert (shown.returncode, shown.stdout.splitlines()[1]) == (1, "4")
+    assert "fewer entries than were attested" in shown.stderr
