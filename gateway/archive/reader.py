@@ -52,10 +52,11 @@ _LAST = "SELECT coalesce(max(seq), (SELECT first_seq - 1 FROM volume)) FROM entr
 class OpenVolume:
     """A volume with a connection to it."""
 
-    def __init__(self, volume: Volume, *, closed: bool) -> None:
+    def __init__(self, volume: Volume, *, closed: bool, checked: bool = False) -> None:
+        """checked: a page without its checksum is damage. Raises ArchiveUnavailable, apsw.Error and OSError."""
         self.volume = volume
         self.closed = closed  # to writers, since a newer one exists
-        self.connection = volumes.open_for_reading(volume, closed=closed)
+        self.connection = volumes.open_for_reading(volume, closed=closed, checked=checked)
         try:
             self.first_seq = int(self.connection.execute(_FIRST).get)
         except BaseException:
@@ -66,7 +67,18 @@ class OpenVolume:
         """All rows of a query at once; no transaction stays open. Raises ArchiveDamaged, naming `seq`."""
         try:
             return self.connection.execute(query, values).fetchall()
-        except apsw.CorruptError as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
+            if not volumes.is_damage(error):
+                raise
+            raise ArchiveDamaged(self.volume.month, seq, f"page cannot be read: {error}") from error
+
+    def each(self, seq: int, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, one at a time; a transaction stays open. Raises ArchiveDamaged, naming `seq`."""
+        try:
+            yield from self.connection.execute(query, values)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            if not volumes.is_damage(error):
+                raise
             raise ArchiveDamaged(self.volume.month, seq, f"page cannot be read: {error}") from error
 
 
@@ -166,7 +178,7 @@ class Reader:
             if found is None:
                 raise KeyError(seq)
             volume, (*columns, document, encoding, data) = found[0].volume, found[1]
-            (digests,) = _digests(volume, seq, [tuple(columns)])
+            digests = digests_of(volume, seq, tuple(columns))
             document_of(volume, seq, document, digests.document_sha256)
             if digests.kind is Kind.EVENT:
                 return Evidence(digests, document, None)
@@ -292,14 +304,22 @@ def _entry(volume: Volume, row: tuple[Any, ...]) -> Entry:
         raise ArchiveDamaged(volume.month, seq, str(error)) from error
 
 
+def digests_of(volume: Volume, seq: int, row: tuple[Any, ...]) -> Digests:
+    """What identifies an entry, from its columns. Raises ArchiveDamaged, also where it is another entry than `seq`."""
+    try:
+        return _identified(seq, *row)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ArchiveDamaged(volume.month, seq, str(error)) from error
+
+
 def _digests(volume: Volume, first: int, rows: list[tuple[Any, ...]]) -> list[Digests]:
     found: list[Digests] = []
     for seq, row in enumerate(rows, first):
         try:
-            found.append(_identified(seq, *row))
-        except (ValueError, TypeError, AttributeError) as error:
+            found.append(digests_of(volume, seq, row))
+        except ArchiveDamaged:
             if not found:
-                raise ArchiveDamaged(volume.month, seq, str(error)) from error
+                raise
             break
     return found
 

@@ -1,48 +1,73 @@
-"""Proving that the archive still holds what it took: every entry, every octet, no gap.
+"""Proving that the archive still holds what it took: every entry, every octet, every page.
 
-Promises: goes on after a problem, holds one message in memory at a time, keeps no transaction open, and changes
-nothing. It finds whatever changed in messages and documents, missing entries between the first and the last,
-and unreadable volumes. It cannot know of entries missing at the very end, nor of a forger who mends the hashes
-as well; the ledger does.
+Promises: goes on after a problem, holds one message in memory at a time, keeps transactions short, and changes
+nothing. It finds whatever changed in messages and documents, missing entries between the first and the last, and any
+bit of a volume that is not as it was written. It cannot know of entries missing at the very end, nor of a
+forger who mends digests and checksums as well; the ledger does (`records/verification`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from gateway.archive import volume as volumes
-from gateway.archive.entry import Kind
+from gateway.archive.entry import Digests, Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
-from gateway.archive.reader import OpenVolume, document_of, unsealed
+from gateway.archive.reader import OpenVolume, digests_of, document_of, unsealed
+from gateway.archive.volume import Volume
 
-_NEXT = (
-    "SELECT seq, CAST(kind AS BLOB), CAST(document AS BLOB), document_sha256,"
-    " CAST(encoding AS BLOB), size, sha256, raw FROM entry WHERE seq {} ? ORDER BY seq LIMIT 1"
+_COLUMNS = (
+    "SELECT seq, CAST(kind AS BLOB), id, subject, received, size, salt, document_sha256, sha256,"
+    " CAST(document AS BLOB), CAST(encoding AS BLOB), raw FROM entry WHERE "
 )
-_AFTER, _EXACT = _NEXT.format(">"), _NEXT.format("=")
-_LAST = "SELECT coalesce(max(seq), 0) FROM entry"
+_SOME = _COLUMNS + "seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+_EXACT = _COLUMNS + "seq = ?"
+_AT_ONCE = 200  # entries in one read transaction
+_BOUNDS = (
+    "SELECT first_seq, coalesce((SELECT min(seq) FROM entry), first_seq),"
+    " coalesce((SELECT max(seq) FROM entry), first_seq - 1) FROM volume"
+)
+_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that is not as it was stored."""
 
-    volume: str  # "2026-11"
-    seq: int | None  # None: the volume as a whole
-    kind: str  # gap, document, message, unreadable, pages
+    volume: str  # "2026-11"; empty where it is about no volume
+    seq: int | None  # None: the volume, or whatever it is, as a whole
+    kind: str  # gap, extra, document, message, unreadable, pages, layout; others are `records/verification`'s
     text: str
 
 
-def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
-    """Every problem of an archive, in sequence; reads all of it (about as fast as SHA-256 and the disk go).
+class Examined(NamedTuple):
+    """An entry that was looked at."""
 
-    pages: also have SQLite check the structure of each volume, which reads everything once more.
-    Raises OSError if the folder cannot be read.
+    seq: int
+    digests: Digests | None  # None where the row could not be read, or has none
+    problems: list[Problem]
+
+
+class Bounds(NamedTuple):
+    """Numbers of a volume's entries. `last` is below `first` where there are none."""
+
+    first: int  # that the volume says it begins with
+    lowest: int  # that there is
+    last: int
+
+
+def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
+    """Every problem of an archive, in sequence.
+
+    pages: also check every page of each volume, which reads everything once more. Raises OSError if the folder cannot
+    be read.
     """
     found = volumes.list_volumes(folder)
     expected: int | None = None
@@ -54,75 +79,164 @@ def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
             expected = None
             continue
         try:
-            if expected is not None and opened.first_seq != expected:
-                yield Problem(volume.month, expected, "gap", _missing(expected, opened.first_seq - 1))
-            expected = yield from _entries(opened)
+            bounds = bounds_of(opened)
+            yield from order_problems(volume, bounds, expected)
+            for examined in examine(opened, bounds.first - 1, bounds.last):
+                yield from examined.problems
+            expected = bounds.last + 1
             if pages:
-                yield from _pages(opened)
+                yield from page_problems(volume, closed=opened.closed)
+        except ArchiveDamaged as error:
+            yield Problem(volume.month, None, "unreadable", error.text)
+            expected = None
         finally:
             opened.connection.close()
 
 
-def _entries(opened: OpenVolume) -> Generator[Problem, None, int | None]:
-    """Problems of one volume's entries; returns the number that the next volume should begin with."""
-    month = opened.volume.month
-    after = opened.first_seq - 1
-    while True:
-        try:
-            rows = opened.rows(after + 1, _AFTER, after)
-        except ArchiveDamaged as error:
-            yield Problem(month, after + 1, "unreadable", error.text)
-            after = _next_readable(opened, after + 1) - 1
-            if after < 0:
-                return None
-            continue
-        if not rows:
-            return after + 1
-        seq, *columns = rows[0]
-        if seq != after + 1:
-            yield Problem(month, after + 1, "gap", _missing(after + 1, seq - 1))
-        yield from _row(opened, seq, columns)
-        after = seq
+def bounds_of(opened: OpenVolume) -> Bounds:
+    """The numbers of a volume's entries. Raises ArchiveDamaged."""
+    for row in opened.rows(0, _BOUNDS):
+        return Bounds(*row)
+    raise ArchiveDamaged(opened.volume.month, 0, "the volume's own row is missing")
 
 
-def _row(opened: OpenVolume, seq: int, columns: list[Any]) -> Iterator[Problem]:
-    kind, document, document_sha256, *message = columns
-    month = opened.volume.month
+def order_problems(volume: Volume, bounds: Bounds, expected: int | None) -> Iterator[Problem]:
+    """Whether a volume goes on where the one before it ended; `expected`: with which number, if that is known."""
+    if expected is not None and bounds.first != expected:
+        yield Problem(volume.month, expected, "gap", _missing(expected, bounds.first - 1))
+    if bounds.lowest < bounds.first:
+        text = f"entries below {bounds.first}, with which the volume begins"
+        yield Problem(volume.month, bounds.lowest, "extra", text)
+
+
+def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
+    """Every entry of a volume after a number, up to another: what identifies it, and what is wrong with it.
+
+    Entries that are missing are told with the next that is there, or with the last number asked for.
+    """
+    expected = after + 1
+    for seq, row in _rows(opened, after, to):
+        problems = []
+        if seq > expected:
+            problems.append(Problem(opened.volume.month, expected, "gap", _missing(expected, seq - 1)))
+        if isinstance(row, ArchiveDamaged):
+            yield Examined(seq, None, [*problems, Problem(opened.volume.month, seq, "unreadable", row.text)])
+        else:
+            yield _examined(opened.volume, seq, row, problems)
+        expected = seq + 1
+    if expected <= to:
+        yield Examined(to, None, [Problem(opened.volume.month, expected, "gap", _missing(expected, to))])
+
+
+def page_problems(volume: Volume, *, closed: bool) -> Iterator[Problem]:
+    """Whether every page of a volume has its checksum, and SQLite's structures and the layout are whole."""
     try:
-        document_of(opened.volume, seq, document, document_sha256)
-    except ArchiveDamaged as error:
-        yield Problem(month, seq, "document", error.text)
-    if kind == Kind.MESSAGE.encode():
-        try:
-            unsealed(opened.volume, seq, tuple(message))
-        except ArchiveDamaged as error:
-            yield Problem(month, seq, "message", error.text)
-    elif kind != Kind.EVENT.encode():
-        yield Problem(month, seq, "document", f"unknown kind {kind!r}")
-
-
-def _next_readable(opened: OpenVolume, damaged: int) -> int:
-    """The next entry after a damaged one that can be read; 0 if there is none, or no telling."""
-    try:
-        last = int(opened.rows(damaged, _LAST)[0][0])
-    except ArchiveDamaged:
-        return 0
-    for seq in range(damaged + 1, last + 1):
-        try:
-            if opened.rows(seq, _EXACT, seq):
-                return seq
-        except ArchiveDamaged:
-            continue
-    return 0
-
-
-def _pages(opened: OpenVolume) -> Iterator[Problem]:
+        opened = OpenVolume(volume, closed=closed, checked=True)
+    except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
+        yield Problem(volume.month, None, "pages", f"cannot be opened: {error}")
+        return
     try:
         for (text,) in opened.rows(0, "PRAGMA integrity_check"):
             if text != "ok":
-                yield Problem(opened.volume.month, None, "pages", str(text))
+                yield Problem(volume.month, None, "pages", str(text))
+        yield from _layout(opened)
     except ArchiveDamaged as error:
-        yield Problem(opened.volume.month, None, "pages", error.text)
+        yield Problem(volume.month, None, "pages", error.text)
+        yield from _on_damaged_pages(opened)
+    finally:
+        opened.connection.close()
+
+
+def _on_damaged_pages(opened: OpenVolume) -> Iterator[Problem]:
+    """Entries with octets on a page that is not as it was written, which need not be their own."""
+    try:
+        bounds = bounds_of(opened)
+    except ArchiveDamaged:
+        return
+    for seq in range(bounds.lowest, bounds.last + 1):
+        try:
+            opened.rows(seq, _EXACT, seq)
+        except ArchiveDamaged as error:
+            yield Problem(opened.volume.month, seq, "pages", error.text)
+
+
+def _layout(opened: OpenVolume) -> Iterator[Problem]:
+    """Whether tables, triggers and description are those that every volume has: triggers go first in a forgery."""
+    month = opened.volume.month
+    there = {(row[0], row[1]): row for row in opened.rows(0, _OBJECTS)}
+    wanted = {(row[0], row[1]): row for row in _objects()}
+    for kind, name in sorted(there.keys() ^ wanted.keys()):
+        text = f"{kind} {name} is " + ("missing" if (kind, name) in wanted else "none of the layout")
+        yield Problem(month, None, "layout", text)
+    for key in sorted(there.keys() & wanted.keys()):
+        if there[key] != wanted[key]:
+            yield Problem(month, None, "layout", f"{key[0]} {key[1]} is not as it is in every volume")
+    ((described,),) = opened.rows(0, "SELECT month FROM volume")
+    if described != month:
+        yield Problem(month, None, "layout", f"the volume says that it is of {described}")
+
+
+@cache
+def _objects() -> list[tuple[Any, ...]]:
+    with closing(apsw.Connection(":memory:")) as connection:
+        connection.execute(volumes.SCHEMA)
+        return list(connection.execute(_OBJECTS))
+
+
+def _rows(opened: OpenVolume, after: int, to: int) -> Iterator[tuple[int, tuple[Any, ...] | ArchiveDamaged]]:
+    """Rows in sequence; for one on a page that cannot be read, the error."""
+    while after < to:
+        before = after
+        try:
+            for row in opened.each(after + 1, _SOME, after, to, _AT_ONCE):
+                yield row[0], row
+                after = row[0]
+        except ArchiveDamaged:
+            for seq, found in _one_by_one(opened, after, to):
+                yield seq, found
+                after = seq
+        if after == before:
+            return
+
+
+def _one_by_one(
+    opened: OpenVolume, after: int, to: int
+) -> Iterator[tuple[int, tuple[Any, ...] | ArchiveDamaged]]:
+    """What can be read around a damaged page: up to the first entry behind it."""
+    damaged = False
+    for seq in range(after + 1, to + 1):
+        try:
+            rows = opened.rows(seq, _EXACT, seq)
+        except ArchiveDamaged as error:
+            damaged = True
+            yield seq, error
+            continue
+        if rows:
+            yield seq, rows[0]
+            if damaged:
+                return
+
+
+def _examined(volume: Volume, seq: int, row: tuple[Any, ...], problems: list[Problem]) -> Examined:
+    *columns, document, encoding, raw = row
+    try:
+        digests: Digests | None = digests_of(volume, seq, tuple(columns))
+    except ArchiveDamaged as error:
+        digests = None
+        problems.append(Problem(volume.month, seq, "document", error.text))
+    _, kind, _, _, _, size, _, document_sha256, sha256 = columns
+    try:
+        document_of(volume, seq, document, document_sha256)
+    except ArchiveDamaged as error:
+        problems.append(Problem(volume.month, seq, "document", error.text))
+    if kind != Kind.EVENT.encode():
+        try:
+            unsealed(volume, seq, (encoding, size, sha256, raw))
+        except ArchiveDamaged as error:
+            problems.append(Problem(volume.month, seq, "message", error.text))
+    elif raw is not None or encoding is not None or size:
+        problems.append(Problem(volume.month, seq, "message", "an event has a message"))
+    return Examined(seq, digests, problems)
 
 
 def _missing(first: int, last: int) -> str:

@@ -5,6 +5,11 @@ like a volume is one. Opening never creates anything. Never open or close a volu
 within a process that uses it: closing any descriptor of a file drops all POSIX locks that SQLite holds on
 it (the -wal file is free of them).
 
+Every page ends in a checksum of SQLite's own checksum VFS (https://sqlite.org/cksumvfs.html), by which `damaged_pages`
+finds any bit that changed since it was written. Nobody else checks it: entries carry digests of their own, and those
+beside a damaged one shall be readable, and mail be archived. Other programs read such a file as any other; one that
+writes to it leaves wrong checksums behind.
+
 Fails with `ArchiveUnavailable`, `apsw.Error` or `OSError`.
 """
 
@@ -12,12 +17,15 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
+import apsw.sqlite_extra
 import structlog
 
 from gateway import __version__
@@ -36,6 +44,9 @@ PAGE_SIZE = 16384
 # SQLite 3.51.3 ("WAL-reset bug"); several processes doing so is what this archive is made of.
 _LEAST_SQLITE = 3_051_003
 
+_CHECKSUMS = 8  # octets at the end of a page, as the checksum VFS wants them
+_VFS = "cksmvfs"
+
 _BUSY_MS = 10_000  # for locks of other programs, such as a backup; our own processes wait by flock
 _NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])\.sqlite")
 
@@ -53,7 +64,7 @@ whose `subject` is the `id` of the message). `seq` numbers all entries of all vo
 entry that are published elsewhere unguessable. Rows are never changed; a volume is never written to once \
 a newer one exists."""
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE volume (
   format INTEGER NOT NULL,      -- version of this layout
   month TEXT NOT NULL,          -- UTC month in which the volume was begun, YYYY-MM
@@ -132,11 +143,12 @@ def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
     """Make an empty volume, complete and durable when it appears; only while holding the append lock."""
     draft = folder / f".{month}.new"
     draft.unlink(missing_ok=True)
-    connection = apsw.Connection(os.fspath(draft))
+    connection = apsw.Connection(os.fspath(draft), vfs=_checked())
     try:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}; PRAGMA synchronous=FULL")
+        connection.reserve_bytes("main", _CHECKSUMS)
         with connection:
-            connection.execute(_SCHEMA)
+            connection.execute(SCHEMA)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT}")
             connection.execute(
                 "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?)",
@@ -187,22 +199,24 @@ def open_for_append(volume: Volume) -> apsw.Connection:
     return connection
 
 
-def open_for_reading(volume: Volume, *, closed: bool) -> apsw.Connection:
+def open_for_reading(volume: Volume, *, closed: bool, checked: bool = False) -> apsw.Connection:
     """A read-only connection, also to a volume in a folder that cannot be written to.
 
     closed: a newer volume exists, so nobody writes to this one. It is opened as immutable then, which leaves
     no -wal and -shm files behind; and so is any volume beside which SQLite cannot write these files. Never if
     there is a log that holds something, since it would be overlooked.
+    checked: a page without its checksum is an error (`is_damage`).
     """
+    connect = partial(_connect, volume, apsw.SQLITE_OPEN_READONLY, checked=checked)
     if closed and not log_size(volume):
-        connection = _connect(volume, apsw.SQLITE_OPEN_READONLY, "?immutable=1")
+        connection = connect(query="?immutable=1")
     else:
         try:
-            connection = _connect(volume, apsw.SQLITE_OPEN_READONLY)
+            connection = connect()
         except (apsw.CantOpenError, apsw.ReadOnlyError):
             if not volume.path.exists() or log_size(volume):
                 raise
-            connection = _connect(volume, apsw.SQLITE_OPEN_READONLY, "?immutable=1")
+            connection = connect(query="?immutable=1")
     try:
         _check_format(connection, volume)
     except BaseException:
@@ -228,16 +242,34 @@ def sync_path(path: Path) -> None:
         os.close(fd)
 
 
-def _connect(volume: Volume, flags: int, query: str = "") -> apsw.Connection:
+def _connect(volume: Volume, flags: int, query: str = "", *, checked: bool = False) -> apsw.Connection:
     name = f"file:{quote(os.fspath(volume.path.absolute()))}{query}"
-    connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_URI, statementcachesize=128)
+    connection = apsw.Connection(
+        name, flags=flags | apsw.SQLITE_OPEN_URI, vfs=_checked(), statementcachesize=128
+    )
     try:
         connection.set_busy_timeout(_BUSY_MS)
+        connection.execute(f"PRAGMA checksum_verification={'ON' if checked else 'OFF'}")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # now -wal and -shm are open
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@cache
+def _checked() -> str:
+    """The name of the checksum VFS, which is there from the first call on."""
+    with closing(apsw.Connection(":memory:")) as connection:
+        apsw.sqlite_extra.load(connection, "cksumvfs")
+    return _VFS
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite found something else in the file than was written, be it in what describes the tables."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.SQLError | UnicodeDecodeError):
+        return True
+    return getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_DATA
 
 
 def _check_format(connection: apsw.Connection, volume: Volume) -> None:

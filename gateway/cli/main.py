@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import address, check, demo, hold, ledger, password, policy, reindex, search, serve
+from gateway.cli import (
+    address,
+    check,
+    demo,
+    hold,
+    ledger,
+    password,
+    policy,
+    prove,
+    reindex,
+    search,
+    serve,
+    verify,
+)
 from gateway.cli.options import BAD_CONFIG, fail
 from gateway.cli.searching.command import search as find_mail
 from gateway.cli.searching.typed import QueryCommand
@@ -24,8 +37,9 @@ app.add_typer(check.directory_app, name="directory", no_args_is_help=True)
 app.command("search", cls=QueryCommand)(find_mail)
 app.command()(search.show)
 app.command()(search.findings)
-app.command()(search.verify)
+app.command()(verify.verify)
 app.command()(reindex.reindex)
+app.command()(prove.prove)
 app.add_typer(hold.app, name="hold", no_args_is_help=True)
 app.add_typer(ledger.app, name="ledger", no_args_is_help=True)
 app.add_typer(policy.app, name="policy", no_args_is_help=True)

@@ -1,11 +1,10 @@
-"""`mailgw show`, `findings`, `verify`: reading what was kept. `search` is in `searching`, `reindex` in `reindex`."""
+"""`mailgw show` and `findings`: reading what was kept. `search` is in `searching`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,6 @@ import typer
 from sqlalchemy import Connection
 
 from gateway.archive import ArchiveDamaged, Reader
-from gateway.archive import verify as verify_archive
 from gateway.catalog import queries
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
@@ -93,21 +91,6 @@ def findings(
                 )
                 typer.echo(f"    {row['explanation']}")
                 typer.echo(f"    message {row['archive_id']}, action {row['action']}, {row['status']}")
-
-
-def verify(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
-    """Check every archived entry: no gap in the sequence, every message's SHA-256. Exit 1 if not so."""
-    settings = load_config(config)
-    problems = 0
-    for problem in verify_archive(settings.storage.archive):
-        problems += 1
-        if json:
-            print_json(asdict(problem))
-        else:
-            place = problem.volume if problem.seq is None else f"{problem.volume}: entry {problem.seq}"
-            typer.echo(f"{place}: {problem.kind}: {problem.text}")
-    typer.echo(f"{Reader(settings.storage.archive).last_seq()} entries, {problems} problems", err=True)
-    raise typer.Exit(1 if problems else 0)
 
 
 # --- shared -------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ class Checkpoints:
         except FileNotFoundError:
             octets = b""
         notes, self._end = _notes(octets)
+        self.torn = self._end < len(octets)  # the last one was cut short
         self.kept = [_kept(path, number, note) for number, note in enumerate(notes, 1)]
 
     @property
@@ -105,6 +106,7 @@ class Checkpoints:
         finally:
             os.close(descriptor)
         self._end += len(octets)
+        self.torn = False
         self.kept.append(kept)
 
 

@@ -26,7 +26,9 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.checkpoints: list[Kept] = Checkpoints(folder / CHECKPOINTS).kept
+        file = Checkpoints(folder / CHECKPOINTS)
+        self.checkpoints: list[Kept] = file.kept
+        self.torn = file.torn  # the newest was cut short, and will be signed again
         self.keys: list[PublicKey] = read_public(folder / KEYS)
 
     @property

@@ -113,7 +113,10 @@ class Note:
             raise NoteError("a signed note is a text, an empty line and signatures")
         if any(ord(letter) < ord(" ") and letter != "\n" for letter in written):
             raise NoteError("a signed note has control characters")
-        return cls(f"{text}\n", tuple(_signature(line) for line in below[:-1].split("\n")))
+        note = cls(f"{text}\n", tuple(_signature(line) for line in below[:-1].split("\n")))
+        if str(note) != written:
+            raise NoteError("a signature is not in the one form that base64 has for it")
+        return note
 
     def signed_by(self, keys: Sequence[PublicKey]) -> list[PublicKey]:
         """Those of the keys whose signature is below. Raises NoteError where one of them does not hold.

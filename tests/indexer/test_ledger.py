@@ -42,16 +42,20 @@ class Place:
         self.now = 0.0
         self._opened: list[LedgerWriter] = []
 
-    def add(self, count: int, text: str = "message") -> None:
+    def add(self, count: int, text: str = "message", *, month: str = "2026-11") -> None:
         """So many more messages, each with an event."""
+        at = NOVEMBER.replace(month=int(month[-2:]))
+        now = int(at.timestamp() * 1_000_000)
 
         async def append() -> None:
-            archive = Archive(self.archive, compression_level=1, min_free=0, observer=Nobody())
+            archive = Archive(
+                self.archive, compression_level=1, min_free=0, observer=Nobody(), clock=lambda: now
+            )
             for number in range(count):
-                id = uuid7(int(NOVEMBER.timestamp() * 1_000_000), os.urandom(8))
+                id = uuid7(now, os.urandom(8))
                 raw = f"{text} {number}\r\n".encode()
-                await archive.append(id=id, received=NOVEMBER, document=b"{}", raw=raw)
-                await archive.record(id, NOVEMBER, b'{"event": "relayed"}')
+                await archive.append(id=id, received=at, document=b"{}", raw=raw)
+                await archive.record(id, at, b'{"event": "relayed"}')
             await archive.aclose()
 
         asyncio.run(append())

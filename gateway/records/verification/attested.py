@@ -1,0 +1,153 @@
+"""Comparing the archive with what was signed of it, entry by entry in sequence. Pure but for reading the tree.
+
+There are three accounts of an entry: the archive's row, the tree's hash, the signed root. Where the first two differ,
+the third tells which of them was changed.
+
+- `altered`: the archive has another entry than the tree, and the tree has the root that was signed.
+- `ledger`: the tree has another hash than the archive, and the archive has the root that was signed.
+- `fork`: neither has: what was signed is not this history. The entries since the checkpoint before are in question.
+- `rollback`: a checkpoint attests more entries than there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gateway.archive.verify import Problem
+from gateway.ledger.checkpoint import Checkpoint
+from gateway.ledger.merkle import HASH_SIZE, Growing
+from gateway.ledger.tree import Tree, TreeDamaged
+from gateway.records.verification.pieces import NO_LEAF
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint to compare with, and where it was kept."""
+
+    checkpoint: Checkpoint
+    place: str  # "the ledger", or a file
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Leaves of the archive come in one by one; `signed` is in order of size."""
+
+    tree: Tree | None
+    signed: Sequence[Signed]
+    archived: Growing = field(default_factory=Growing)  # over the archive's leaves
+    stored: Growing = field(default_factory=Growing)  # over the tree's
+    next: int = 0  # checkpoint to compare
+    sound: int = 0  # entries up to which a root was found to be right
+    differing: list[int] = field(default_factory=list)  # entries since, of which archive and tree differ
+
+    @property
+    def seq(self) -> int:
+        """Entries seen so far."""
+        return self.archived.size
+
+    def take(self, first: int, leaves: Sequence[bytes]) -> Iterator[Problem]:
+        """Leaves of the archive from number `first` on; NO_LEAF for an entry that is not there."""
+        if first > self.seq + 1:  # a volume is gone, or cannot be opened
+            yield from self.take(self.seq + 1, [NO_LEAF] * (first - self.seq - 1))
+        leaves = leaves[self.seq + 1 - first :]
+        hashes = self._stored(len(leaves))
+        for leaf, known in zip(leaves, hashes, strict=True):
+            self.archived.append(leaf)
+            self.stored.append(known)
+            if leaf != known:
+                self.differing.append(self.archived.size)
+            yield from self._compare()
+
+    def end(self) -> Iterator[Problem]:
+        """What was attested beyond the end of the archive, and what differs though no checkpoint attests it."""
+        last = self.seq
+        for each in self.signed[self.next :]:
+            size = each.checkpoint.size
+            text = f"{each.place} attests {size} entries, the archive ends with {last}"
+            yield Problem("", last + 1, "rollback", f"{text}: {_entries(last + 1, size)} gone")
+        self.next = len(self.signed)
+        if self.tree is not None:
+            yield from self._told("altered", "not what the ledger's tree has of it")
+
+    def _stored(self, count: int) -> list[bytes]:
+        """The tree's hashes of the next leaves; where it has none, as no hash is."""
+        if self.tree is None:
+            return [NO_LEAF] * count
+        start = self.seq
+        there = max(0, min(count, self.tree.size - start))
+        try:
+            found = self.tree.leaves(start, start + there)
+        except TreeDamaged:
+            found = [NO_LEAF] * there
+        return found + [NO_LEAF] * (count - there)
+
+    def _compare(self) -> Iterator[Problem]:
+        """Roots, wherever a checkpoint attests as many entries as were seen."""
+        size = self.seq
+        due = False
+        archived = stored = True
+        while self.next < len(self.signed) and self.signed[self.next].checkpoint.size <= size:
+            each = self.signed[self.next]
+            self.next += 1
+            if each.checkpoint.size < size:
+                continue  # of no size that a tree has
+            due = True
+            archived_is, stored_is = (
+                grown.root() == each.checkpoint.root for grown in (self.archived, self.stored)
+            )
+            archived, stored = archived and archived_is, stored and stored_is
+            if not archived_is and not stored_is:
+                text = f"{_entries(self.sound + 1, size)} not what was signed: {each.place}, {size} entries"
+                yield Problem("", self.sound + 1, "fork", text)
+        if not due:
+            return
+        if stored:
+            yield from self._told("altered", "not the entry that was attested")
+        elif archived:
+            yield from self._told(
+                "ledger", "the tree's hash of it is damaged; the entry is as it was attested"
+            )
+        else:
+            yield from self._told("altered", "not what the ledger's tree has of it")
+        if stored or archived:
+            self.sound = size
+
+    def _told(self, kind: str, text: str) -> Iterator[Problem]:
+        if self.tree is not None:
+            for seq in self.differing:
+                if seq <= self.tree.size:
+                    yield Problem("", seq, kind, text)
+        self.differing = []
+
+    # --- for a run that is resumed ---
+
+    def state(self) -> dict[str, object]:
+        """What another one can go on from."""
+        return {
+            "seq": self.seq,
+            "archived": b"".join(self.archived.peaks).hex(),
+            "stored": b"".join(self.stored.peaks).hex(),
+            "sound": self.sound,
+            "differing": self.differing,
+        }
+
+    def resumed(self, state: dict[str, object]) -> Comparison:
+        """One that goes on from `state`. Raises ValueError, KeyError or TypeError where it is none."""
+        seq, differing = state["seq"], state["differing"]
+        if not isinstance(seq, int) or not isinstance(differing, list):
+            raise TypeError("not a state")
+        archived, stored = (
+            Growing(seq, _split(bytes.fromhex(str(state[name])))) for name in ("archived", "stored")
+        )
+        passed = sum(each.checkpoint.size <= seq for each in self.signed)
+        sound = int(str(state["sound"]))
+        return Comparison(self.tree, self.signed, archived, stored, passed, sound, differing)
+
+
+def _split(octets: bytes) -> list[bytes]:
+    return [octets[at : at + HASH_SIZE] for at in range(0, len(octets), HASH_SIZE)]
+
+
+def _entries(first: int, last: int) -> str:
+    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
