@@ -385,6 +385,15 @@ class LedgerSettings(Section):
         description="Folders that the newest checkpoint, and the first of each day, are copied to: best on a "
         "machine that the gateway's administrators do not control.",
     )
+    witnesses: tuple[MailAddress, ...] = Field(
+        (), description="Addresses that get the first checkpoint of each day by mail; it names nobody."
+    )
+    timestamp_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
+        "", description="A time stamping authority (RFC 3161), asked once a day; none: not asked."
+    )
+    timestamp_roots: Path | None = Field(
+        None, description="PEM file of that authority's root certificates; needed with `timestamp_url`."
+    )
 
 
 class SearchSettings(Section):
@@ -665,6 +674,7 @@ class Config(Section):
             *self._route_problems(),
             *self._time_problems(),
             *self._notice_problems(),
+            *self._ledger_problems(),
         ]
         if problems:
             raise ValueError("\n".join(problems))
@@ -694,6 +704,11 @@ class Config(Section):
             f"authentication.timeout: expected less than timeouts.commit ({self.timeouts.commit:g} s), "
             "which it is a part of"
         ]
+
+    def _ledger_problems(self) -> list[str]:
+        if self.ledger.timestamp_url and self.ledger.timestamp_roots is None:
+            return ["ledger.timestamp_roots: expected a PEM file, by which the authority's stamps are checked"]
+        return []
 
     def _notice_problems(self) -> list[str]:
         found = []

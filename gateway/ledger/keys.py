@@ -9,7 +9,6 @@ Fails with KeyFileError, which names the file and what to do, and with OSError.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gateway.ledger.files import replace
 from gateway.ledger.note import NoteError, PrivateKey, PublicKey
 
 _PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
@@ -59,7 +59,7 @@ def save_private(path: Path, keys: Sequence[PrivateKey]) -> None:
     octets = b"".join(
         each.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) for each in keys
     )
-    _replace(path, octets, 0o600)
+    replace(path, octets, 0o600)
 
 
 def read_public(path: Path) -> list[PublicKey]:
@@ -84,20 +84,4 @@ def add_public(path: Path, key: PublicKey) -> None:
     """Make sure that a public key is in the file. Raises KeyFileError and OSError."""
     known = read_public(path)
     if key not in known:
-        _replace(path, "".join(f"{each}\n" for each in (*known, key)).encode(), 0o640)
-
-
-def _replace(path: Path, octets: bytes, mode: int) -> None:
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(descriptor)
-    draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        replace(path, "".join(f"{each}\n" for each in (*known, key)).encode())

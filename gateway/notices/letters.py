@@ -25,6 +25,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from gateway.config import Config
 from gateway.notices.told import (
+    Attested,
     Body,
     CameBack,
     Case,
@@ -55,6 +56,7 @@ _TEMPLATES: dict[type[Body], str] = {
     Several: "several",
     ToAuthor: "authors",
     InOrder: "in-order",
+    Attested: "checkpoint",
 }
 
 
@@ -102,6 +104,8 @@ def _subject(body: Body, settings: Config) -> str:
             return "About the district's policy on e-mail: how to do it right"
         case InOrder():
             return "About an earlier letter of ours: this was in order"
+        case Attested():
+            return f"Checkpoint of {body.day.isoformat()}: {counted(body.entries, 'entry', 'entries')}"
         case _:
             return _held_subject(body, settings)
 

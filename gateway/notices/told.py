@@ -36,6 +36,7 @@ class Kind(StrEnum):
     OVERDUE = "overdue"
     RETURNED = "returned"
     AUTHORS = "authors"
+    CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +219,18 @@ class InOrder:
     more: int
 
 
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """The ledger's first checkpoint of a day, to be kept by somebody else."""
+
+    day: date
+    origin: str
+    entries: int
+    note: str  # signed
+
+
 HeldBody: TypeAlias = Waiting | Escalated | ReleasedUnseen | CameBack | Several
-Body: TypeAlias = Violations | Digest | HeldBody | ToAuthor | InOrder
+Body: TypeAlias = Violations | Digest | HeldBody | ToAuthor | InOrder | Attested
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,36 @@
-"""The ledger, as the office's process writes it: looked at every second, signed when it is due, published at once.
+"""The ledger, as the office's process writes it: looked at every second, signed when it is due, handed out at once.
 
-Nothing that goes wrong here ends the process or costs mail: it is logged, counted and tried again. What must never be
-passed over in silence, an archive that is not the one that was attested, is logged as `ledger_forked` at every try.
+A checkpoint goes to the folders it is published to; the first of a day is mailed to the witnesses as well; and once a
+day one is stamped with the time by another authority. Nothing that goes wrong here ends the process or costs mail: it
+is logged, counted and tried again. What must never be passed over in silence, an archive that is not the one
+that was attested, is logged as `ledger_forked` at every try.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+import orjson
 import structlog
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive import Archive, ArchiveDamaged, ArchiveUnavailable, RandomPool, Reader, uuid7
 from gateway.config import Config
 from gateway.indexer.ledger import LedgerForked, LedgerInUse, LedgerWriter, Pace
+from gateway.ledger import stamps
 from gateway.ledger.checkpoint import Kept
 from gateway.ledger.keys import KeyFileError
 from gateway.ledger.note import NoteError
 from gateway.ledger.publishing import publish
+from gateway.ledger.timestamp import TimestampError, load_roots, stamp
+from gateway.notices.letters import write
+from gateway.notices.record import record
+from gateway.notices.told import Attested, Kind, Notice
 from gateway.telemetry.metrics import Metrics
 
 TROUBLE = 10.0  # seconds until the next try, after something went wrong
+_STAMP = 30.0  # seconds that a time stamping authority has
 
 _WHERE: dict[type[Exception], str] = {
     LedgerForked: "forked",
@@ -48,17 +57,19 @@ def new_writer(config: Config, reader: Reader) -> LedgerWriter:
 class LedgerKeeper:
     """Takes turns at the ledger."""
 
-    def __init__(self, config: Config, metrics: Metrics) -> None:
+    def __init__(self, config: Config, archive: Archive, metrics: Metrics) -> None:
         self._config = config
+        self._archive = archive
         self._metrics = metrics
         self._log = structlog.get_logger()
         self._reader = Reader(config.storage.archive)
         self._writer = new_writer(config, self._reader)
+        self._random = RandomPool()
         self._again = 0.0  # monotonic seconds
         self._stopping = False
 
     async def turn(self) -> None:
-        """Sign and publish what is due."""
+        """Sign what is due, and hand it out."""
         if time.monotonic() < self._again:
             return
         try:
@@ -67,11 +78,17 @@ class LedgerKeeper:
             self._failed(error)
             return
         self._metrics.ledger_entries.set(self._writer.attested)
-        if kept is not None:
-            self._metrics.ledger_checkpoints.inc()
-            self._metrics.ledger_checkpoint_timestamp_seconds.set(time.time())
-            self._log.info("checkpoint", size=kept.checkpoint.size, signatures=len(kept.note.signatures))
-            await asyncio.to_thread(self._publish, kept)
+        if kept is None:
+            return
+        self._metrics.ledger_checkpoints.inc()
+        self._metrics.ledger_checkpoint_timestamp_seconds.set(time.time())
+        self._log.info("checkpoint", size=kept.checkpoint.size, signatures=len(kept.note.signatures))
+        today = datetime.now(UTC).date()
+        first = await asyncio.to_thread(self._publish, kept, today)
+        if first and self._config.ledger.witnesses:
+            await self._mail(kept, today)
+        if self._config.ledger.timestamp_url:
+            await asyncio.to_thread(self._stamp, kept, today)
 
     def stop(self) -> None:
         """End the turn under way soon."""
@@ -82,17 +99,54 @@ class LedgerKeeper:
         self._writer.close()
         self._reader.close()
 
-    def _publish(self, kept: Kept) -> None:
-        for folder in (self._config.storage.ledger_public, *self._config.ledger.publish):
+    def _publish(self, kept: Kept, today: date) -> bool:
+        """Whether it is the day's first."""
+        first = False
+        own = self._config.storage.ledger_public
+        for folder in (own, *self._config.ledger.publish):
             try:
-                publish(folder, kept.note, self._config.storage.ledger, datetime.now(UTC).date())
+                new = publish(folder, kept.note, self._config.storage.ledger, today)
+                first = first or (new and folder == own)
             except (
                 OSError
             ) as error:  # such as a share that is not mounted: the next checkpoint goes there again
-                self._metrics.ledger_errors.labels("publish").inc()
-                self._log.warning(
-                    "checkpoint_not_published", folder=str(folder), reason=error.strerror or str(error)
-                )
+                self._not_done("publish", f"{folder}: {error.strerror or error}")
+        return first
+
+    async def _mail(self, kept: Kept, today: date) -> None:
+        """To the witnesses, as a notice: archived first, and then in the outbox."""
+        now = datetime.now(UTC)
+        id = uuid7(int(now.timestamp() * 1_000_000), self._random(8))
+        body = Attested(today, kept.checkpoint.origin, kept.checkpoint.size, str(kept.note))
+        about = ((f"checkpoint-{today.isoformat()}", "witnesses"),)
+        notice = Notice(Kind.CHECKPOINT, self._config.ledger.witnesses, about, body)
+        document, raw = record(notice, write(notice, self._config, id=id, now=now), self._config, id, now)
+        try:
+            await self._archive.append(id=id, received=now, document=orjson.dumps(document), raw=raw)
+        except ArchiveUnavailable as error:
+            self._not_done("witness", str(error))
+            return
+        self._metrics.notices.labels(Kind.CHECKPOINT).inc()
+        self._log.info("notice", id=str(id), kind=Kind.CHECKPOINT, recipients=len(notice.recipients))
+
+    def _stamp(self, kept: Kept, today: date) -> None:
+        """Once a day; where that fails, with the next checkpoint."""
+        settings, folder = self._config.ledger, self._config.storage.ledger
+        assert settings.timestamp_roots is not None
+        try:
+            if stamps.last_day(folder) == today:
+                return
+            roots = load_roots(settings.timestamp_roots)
+            response = stamp(settings.timestamp_url, str(kept.note).encode(), roots, _STAMP)
+            stamps.keep(folder, kept.checkpoint.size, response, settings.timestamp_roots.read_bytes())
+        except (TimestampError, OSError) as error:
+            self._not_done("timestamp", str(error))
+            return
+        self._log.info("checkpoint_stamped", size=kept.checkpoint.size)
+
+    def _not_done(self, where: str, reason: str) -> None:
+        self._metrics.ledger_errors.labels(where).inc()
+        self._log.warning("checkpoint_not_handed_out", where=where, reason=reason)
 
     def _failed(self, error: Exception) -> None:
         where = next(name for kind, name in _WHERE.items() if isinstance(error, kind))

@@ -45,7 +45,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         archive = open_archive(config, metrics, in_flight=1)
         desk = Desk(config, archive, metrics)
         postman = Postman(config, archive, metrics)
-        keeper = LedgerKeeper(config, metrics)
+        keeper = LedgerKeeper(config, archive, metrics)
 
         async def reload() -> None:
             if path is None:

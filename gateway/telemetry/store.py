@@ -128,10 +128,12 @@ def _take_room(path: Path) -> None:
     """Make the file, with all its blocks on the disk.
 
     prometheus_client would make it sparse; the first write to a page for which the disk has no block any more
-    is a SIGBUS, the end of a process that carries mail.
+    is a SIGBUS, the end of a process that carries mail. Nobody sees a new file before it has its size.
     """
-    with path.open("ab") as file:
+    draft = path if path.exists() else path.with_suffix(".new")
+    with draft.open("ab") as file:
         os.posix_fallocate(file.fileno(), 0, ROOM)
+    draft.rename(path)
 
 
 def prepare(folder: Path) -> None:

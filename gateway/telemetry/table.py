@@ -157,7 +157,7 @@ TABLE: tuple[Series, ...] = (
     _counter(
         "notices",
         "Notices written to people.",
-        kind=("violations", "digest", "held", "overdue", "returned", "authors"),
+        kind=("violations", "digest", "held", "overdue", "returned", "authors", "checkpoint"),
     ),
     _gauge(
         "outbox_messages",
@@ -208,7 +208,7 @@ TABLE: tuple[Series, ...] = (
     _counter(
         "ledger_errors",
         "What keeps checkpoints from being signed or published, by where; it is tried again.",
-        where=("forked", "key", "checkpoints", "archive", "ledger", "publish"),
+        where=("forked", "key", "checkpoints", "archive", "ledger", "publish", "timestamp", "witness"),
     ),
     # --- directory
     _gauge("directory_people", Over.LATEST, "People in the directory in use."),

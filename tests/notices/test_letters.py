@@ -25,6 +25,7 @@ from gateway.message.envelope import Envelope
 from gateway.notices.letters import COLUMNS, Letter, write
 from gateway.notices.record import record
 from gateway.notices.told import (
+    Attested,
     Body,
     Brief,
     Case,
@@ -578,6 +579,15 @@ and we are sorry for the trouble.
 # --- every letter ------------------------------------------------------------------------------------------
 
 
+CHECKPOINT = """\
+harbor.example/mail
+12345
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+\u2014 harbor.example/mail Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+"""
+
+
 def every_letter(town: Make, **roster: str) -> list[tuple[Notice, Letter, Town]]:
     """Letters of all kinds, about mail judged by the rules."""
     here = town(
@@ -612,6 +622,11 @@ def every_letter(town: Make, **roster: str) -> list[tuple[Notice, Letter, Town]]
         held[2], clock("10-15 06:00"), event="returned", reply=reply, outbox={"left": [], "undelivered": [0]}
     )
     tell("10-15 07:00")
+    attested = Attested(NOON.date(), "harbor.example/mail", 12_345, CHECKPOINT)
+    notice = Notice(
+        Kind.CHECKPOINT, ("clerk@town.example",), (("checkpoint-2026-10-14", "witnesses"),), attested
+    )
+    found.append((notice, here.letter(notice, NOON), here))
     assert {notice.kind for notice, _, _ in found} == set(Kind)
     assert {type(notice.body) for notice, _, _ in found} == set(get_args(Body))
     everything = " ".join(" ".join(letter.text for _, letter, _ in found).split())
@@ -665,8 +680,9 @@ def test_every_letter_is_a_message_that_any_mail_server_takes(town: Make) -> Non
         assert "Precedence" not in message and "Reply-To" not in message
         assert message["Date"].datetime.utcoffset() == timedelta(hours=-4)
         assert not re.search("Carla|Coach|Tim|Kay|Ned|Ann|Di Ray", letter.subject), notice.kind
-        assert max(map(len, letter.text.splitlines())) <= COLUMNS
-        assert "treat it as a personnel record" in letter.text
+        # The lines of a signed note must stay as they are.
+        assert max(len(line) for line in letter.text.splitlines() if line not in CHECKPOINT) <= COLUMNS
+        assert ("treat it as a personnel record" in letter.text) is (notice.kind is not Kind.CHECKPOINT)
 
 
 def test_text_and_html_say_the_same(town: Make) -> None:

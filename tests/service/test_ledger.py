@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import email
 import json
 import smtplib
+from datetime import UTC, datetime
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
 from gateway.ledger.checkpoint import Kept
+from gateway.ledger.ledger import Ledger
 from gateway.ledger.merkle import consistency_holds
 from gateway.ledger.note import PublicKey
+from gateway.ledger.timestamp import check, load_roots
+from tests.ledger import tsa
 
 TO = "ann@district.example"
 
@@ -64,6 +70,53 @@ async def test_what_is_received_is_attested_and_published(
     assert (away / "keys").read_text() == installed.get("/ledger/keys")
 
     assert "4 of 4 entries attested" in installed.run("ledger", "show").stderr
+    assert installed.stop() == 0
+
+
+async def test_witnesses_get_the_day_s_first_checkpoint_and_an_authority_stamps_it(
+    service: Any, counting_hop: Any, until: Any, needs: Any, tmp_path: Path
+) -> None:
+    """The mail is a record of the archive as any notice is; the stamp is one that OpenSSL's authority made."""
+    root, roots = tsa.root(), tmp_path / "roots.pem"
+    roots.write_bytes(tsa.pem(root.certificate))
+    (tmp_path / "tsa").mkdir()
+    authority = tsa.Authority(needs("openssl"), tmp_path / "tsa", root.issue("Stamps of Harbor"))
+    with tsa.served(lambda query: tsa.Answer(authority.answer(query))) as (url, _):
+        more = (
+            f'[[route]]\ndomains = ["*"]\nnext_hop = "127.0.0.1:{counting_hop.port}"\n'
+            f'[ledger]\ninterval = 1\nwitnesses = ["clerk@town.example"]\ntimestamp_url = "{url}"\n'
+            f'timestamp_roots = "{roots}"\n'
+        )
+        installed = service(f"127.0.0.1:{counting_hop.port}", workers=1, more=more)
+        installed.start()
+        await installed.ready()
+        await asyncio.to_thread(send, installed.port(), "one")
+        stamped = installed.data / "ledger" / "timestamps"
+        await until(lambda: any(stamped.glob("*.tsr")) and len(counting_hop.taken) == 2)
+
+    (told,) = [taken for taken in counting_hop.taken if taken.sender == "FROM:<>"]
+    assert told.recipients == ("clerk@town.example",)
+    letter = email.message_from_bytes(told.message, policy=default)
+    assert letter["Subject"].startswith("Checkpoint of ")
+    (daily,) = (installed.data / "ledger" / "public").glob("checkpoint-*")
+    note = daily.read_text()
+    text = letter.get_body(("plain",)).get_content()
+    assert note in text.replace("\r\n", "\n")
+
+    (response,) = stamped.glob("*.tsr")
+    kept = next(
+        each
+        for each in Ledger(installed.data / "ledger").checkpoints
+        if response.stem == str(each.checkpoint.size)
+    )
+    found = check(response.read_bytes(), str(kept.note).encode(), load_roots(stamped / "roots.pem"))
+    assert abs((datetime.now(UTC) - found.time).total_seconds()) < 3600
+    # Another day's worth of checkpoints: neither a second letter nor a second stamp.
+    size = metric(installed, "mailgw_ledger_entries")
+    await asyncio.to_thread(send, installed.port(), "two")
+    await until(lambda: metric(installed, "mailgw_ledger_entries") >= size + 2)
+    assert len(list(stamped.glob("*.tsr"))) == 1
+    assert [taken.recipients for taken in counting_hop.taken].count(("clerk@town.example",)) == 1
     assert installed.stop() == 0
 
 
