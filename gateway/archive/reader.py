@@ -308,8 +308,11 @@ def digests_of(volume: Volume, seq: int, row: tuple[Any, ...]) -> Digests:
     """What identifies an entry, from its columns. Raises ArchiveDamaged, also where it is another entry than `seq`."""
     try:
         return _identified(seq, *row)
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise ArchiveDamaged(volume.month, seq, str(error)) from error
+    except (TypeError, KeyError) as error:
+        text = "an id, a salt or a digest is missing or no octets, or the kind is unknown"
+        raise ArchiveDamaged(volume.month, seq, text) from error
 
 
 def _digests(volume: Volume, first: int, rows: list[tuple[Any, ...]]) -> list[Digests]:
@@ -325,19 +328,21 @@ def _digests(volume: Volume, first: int, rows: list[tuple[Any, ...]]) -> list[Di
 
 
 def _identified(wanted: int, seq: int, kind: bytes, *columns: Any) -> Digests:
-    """Raises ValueError, TypeError or AttributeError where a column is not what it is in every entry."""
+    """Raises ValueError, TypeError or KeyError where a column is not what it is in every entry."""
     if seq != wanted:
         raise ValueError("entry is missing")
-    found = Digests(seq, Kind(kind.decode()), *columns)
-    octets = (found.id, found.subject, found.salt, found.document_sha256, found.sha256)
-    sizes = (16, 16, 16, 32, 0 if found.kind is Kind.EVENT else 32)
-    if [len(each or b"") for each in octets] != list(sizes):
+    id, subject, received, size, salt, document_sha256, sha256 = columns
+    if not (len(id) == len(subject) == len(salt) == 16 and len(document_sha256) == 32):
         raise ValueError("an id, a salt or a digest is not as long as they are")
-    if not (isinstance(found.received, int) and isinstance(found.size, int)):
-        raise ValueError("the time of receipt or the size is no number")
-    return found
+    known = _KINDS[kind]
+    if sha256 is not None if known is Kind.EVENT else len(sha256) != 32:
+        raise ValueError("the digest of what was received is not as long as one, or an event has one")
+    if type(received) is not int or type(size) is not int:
+        raise TypeError("the time of receipt or the size is no number")
+    return Digests(seq, known, id, subject, received, size, salt, document_sha256, sha256)
 
 
+_KINDS = {kind.value.encode(): kind for kind in Kind}
 _UUID_OCTETS = 16
 
 

@@ -12,16 +12,14 @@ Pure.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from uuid import UUID
+from typing import NamedTuple
 
 from gateway.ledger.merkle import leaf_hash
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """What is hashed. `received`: microseconds since 1970, UTC. `size`: octets received."""
 
     seq: int
@@ -65,8 +63,8 @@ def leaf_of(
     return Leaf(
         seq=seq,
         kind=kind,
-        id=str(UUID(bytes=id)),
-        subject=str(UUID(bytes=subject)),
+        id=_uuid(id),
+        subject=_uuid(subject),
         received=received,
         size=size,
         document=commitment(salt, document_sha256),
@@ -77,3 +75,11 @@ def leaf_of(
 def commitment(salt: bytes, digest: bytes) -> str:
     """What binds to a digest without telling it, in hex."""
     return hashlib.sha256(salt + digest).hexdigest()
+
+
+def _uuid(octets: bytes) -> str:
+    """A UUID as text (RFC 9562 §4). Raises ValueError."""
+    if len(octets) != 16:
+        raise ValueError("an id does not have 16 octets")
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

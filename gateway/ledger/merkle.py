@@ -142,13 +142,16 @@ class Growing:
         self.peaks = list(peaks)
         _check(len(self.peaks) == size.bit_count(), "as many complete subtrees as its size has bits")
 
-    def append(self, leaf: bytes) -> None:
-        """One more leaf's hash."""
-        above, size = leaf, self.size
-        while size & 1:
-            above, size = node_hash(self.peaks.pop(), above), size >> 1
-        self.peaks.append(above)
-        self.size += 1
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """More leaves' hashes."""
+        peaks, size = self.peaks, self.size
+        for leaf in leaves:
+            above, complete = leaf, size
+            while complete & 1:
+                above, complete = sha256(b"\x01" + peaks.pop() + above).digest(), complete >> 1
+            peaks.append(above)
+            size += 1
+        self.size = size
 
     def root(self) -> bytes:
         """The root of the tree so far."""

@@ -149,7 +149,7 @@ async def test_digests_end_where_something_is_wrong(bench: Bench) -> None:
     tamper("UPDATE entry SET salt = NULL WHERE seq = 3; DELETE FROM entry WHERE seq = 5")(folder)
     reader = bench.reader()
     assert reader.digests(0, 9) == sound[:2]
-    with pytest.raises(ArchiveDamaged, match=r"entry 3: .*as long as"):
+    with pytest.raises(ArchiveDamaged, match="entry 3: an id, a salt or a digest is missing"):
         reader.digests(2, 9)
     assert reader.digests(3, 9) == sound[3:4]
     assert reader.digests(4, 9) == []

@@ -221,11 +221,10 @@ def test_verification_takes_anything(path: list[bytes], first: int, second: int)
 @pytest.mark.parametrize("size", [0, 1, 5, 64, MOST])
 def test_a_tree_grows_leaf_by_leaf(size: int) -> None:
     begun = Growing()
-    for leaf in LEAVES[:size]:
-        begun.append(leaf)
+    begun.extend(LEAVES[:size])
     going_on = Growing(begun.size, begun.peaks)
     for leaf in LEAVES[size:]:
-        going_on.append(leaf)
+        going_on.extend([leaf])
     assert (begun.root(), going_on.root()) == (ROOTS[size], ROOTS[MOST])
 
 

@@ -15,8 +15,10 @@ import pytest
 
 from gateway.archive import Problem
 from gateway.archive.volume import _checked, log_size, open_for_append, volume_at
-from gateway.ledger.keys import new_key, save_private
+from gateway.ledger.checkpoint import Checkpoint
+from gateway.ledger.keys import load_private, new_key, save_private
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.merkle import EMPTY
 from gateway.records.verification.run import Subject, Verification
 from tests.indexer.test_ledger import ORIGIN, Place
 
@@ -383,3 +385,14 @@ def test_an_archive_of_which_nothing_was_signed(tmp_path: Path) -> None:
     run = Verification(subject(place), tmp_path / "verify.json")
     assert [problem for problem in run.run() if problem] == []
     assert any("nothing was signed yet" in note for note in run.summary.notes)
+
+
+def test_checkpoints_of_nothing_and_of_one_size(place: Place, tmp_path: Path) -> None:
+    ledger = Ledger(place.folder)
+    key = load_private(place.key, ORIGIN)
+    empty, same = tmp_path / "empty", tmp_path / "same"
+    empty.write_text(str(Checkpoint(ORIGIN, 0, EMPTY).signed(key)))
+    same.write_text(str(ledger.checkpoints[1].note))
+    assert verified(place, published=[empty, same, same]) == []
+    empty.write_text(str(Checkpoint(ORIGIN, 0, bytes(32)).signed(key)))
+    assert kinds(verified(place, published=[empty])) == {(1, "fork")}

@@ -30,4 +30,3 @@ def oldest_stamp(folder: Path, ledger: Ledger, seq: int) -> Stamp | None:
             if response is not None:
                 return Stamp(kept, response, stamps.roots(folder))
     return None
-

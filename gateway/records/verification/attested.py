@@ -31,12 +31,12 @@ class Signed:
 
 @dataclass(slots=True)
 class Comparison:
-    """Leaves of the archive come in one by one; `signed` is in order of size."""
+    """Leaves of the archive come in in sequence; `signed` is in order of size."""
 
     tree: Tree | None
     signed: Sequence[Signed]
-    archived: Growing = field(default_factory=Growing)  # over the archive's leaves
-    stored: Growing = field(default_factory=Growing)  # over the tree's
+    stored: Growing = field(default_factory=Growing)  # over the tree's leaves
+    archived: Growing | None = None  # over the archive's, once they are others
     next: int = 0  # checkpoint to compare
     sound: int = 0  # entries up to which a root was found to be right
     differing: list[int] = field(default_factory=list)  # entries since, of which archive and tree differ
@@ -44,20 +44,34 @@ class Comparison:
     @property
     def seq(self) -> int:
         """Entries seen so far."""
-        return self.archived.size
+        return self.stored.size
 
     def take(self, first: int, leaves: Sequence[bytes]) -> Iterator[Problem]:
         """Leaves of the archive from number `first` on; NO_LEAF for an entry that is not there."""
         if first > self.seq + 1:  # a volume is gone, or cannot be opened
             yield from self.take(self.seq + 1, [NO_LEAF] * (first - self.seq - 1))
-        leaves = leaves[self.seq + 1 - first :]
-        hashes = self._stored(len(leaves))
-        for leaf, known in zip(leaves, hashes, strict=True):
-            self.archived.append(leaf)
-            self.stored.append(known)
-            if leaf != known:
-                self.differing.append(self.archived.size)
+        yield from self._compare()  # checkpoints of no entries at all
+        at = self.seq + 1 - first
+        while at < len(leaves):
+            end = len(leaves)
+            if self.next < len(self.signed):
+                end = min(end, at + self.signed[self.next].checkpoint.size - self.seq)
+            self._grow(leaves[at:end])
             yield from self._compare()
+            at = end
+
+    def _grow(self, leaves: Sequence[bytes]) -> None:
+        known = self._known(len(leaves))
+        if leaves != known:
+            if self.archived is None:
+                self.archived = Growing(self.stored.size, self.stored.peaks)
+            numbers = range(self.seq + 1, self.seq + 1 + len(leaves))
+            self.differing += [
+                seq for seq, leaf, other in zip(numbers, leaves, known, strict=True) if leaf != other
+            ]
+        if self.archived is not None:
+            self.archived.extend(leaves)
+        self.stored.extend(known)
 
     def end(self) -> Iterator[Problem]:
         """What was attested beyond the end of the archive, and what differs though no checkpoint attests it."""
@@ -70,7 +84,7 @@ class Comparison:
         if self.tree is not None:
             yield from self._told("altered", "not what the ledger's tree has of it")
 
-    def _stored(self, count: int) -> list[bytes]:
+    def _known(self, count: int) -> list[bytes]:
         """The tree's hashes of the next leaves; where it has none, as no hash is."""
         if self.tree is None:
             return [NO_LEAF] * count
@@ -83,34 +97,30 @@ class Comparison:
         return found + [NO_LEAF] * (count - there)
 
     def _compare(self) -> Iterator[Problem]:
-        """Roots, wherever a checkpoint attests as many entries as were seen."""
+        """Roots, where a checkpoint attests as many entries as were seen."""
         size = self.seq
-        due = False
-        archived = stored = True
+        due = []
         while self.next < len(self.signed) and self.signed[self.next].checkpoint.size <= size:
-            each = self.signed[self.next]
+            if self.signed[self.next].checkpoint.size == size:
+                due.append(self.signed[self.next])
             self.next += 1
-            if each.checkpoint.size < size:
-                continue  # of no size that a tree has
-            due = True
-            archived_is, stored_is = (
-                grown.root() == each.checkpoint.root for grown in (self.archived, self.stored)
-            )
-            archived, stored = archived and archived_is, stored and stored_is
-            if not archived_is and not stored_is:
-                text = f"{_entries(self.sound + 1, size)} not what was signed: {each.place}, {size} entries"
-                yield Problem("", self.sound + 1, "fork", text)
         if not due:
             return
-        if stored:
+        stored, archived = self.stored.root(), (self.archived or self.stored).root()
+        for each in due:
+            if each.checkpoint.root not in (stored, archived):
+                text = f"{_entries(self.sound + 1, size)} not what was signed: {each.place}, {size} entries"
+                yield Problem("", self.sound + 1, "fork", text)
+        roots = {each.checkpoint.root for each in due}
+        if roots == {stored}:
             yield from self._told("altered", "not the entry that was attested")
-        elif archived:
+        elif roots == {archived}:
             yield from self._told(
                 "ledger", "the tree's hash of it is damaged; the entry is as it was attested"
             )
         else:
             yield from self._told("altered", "not what the ledger's tree has of it")
-        if stored or archived:
+        if len(roots & {stored, archived}) == len(roots):
             self.sound = size
 
     def _told(self, kind: str, text: str) -> Iterator[Problem]:
@@ -126,8 +136,8 @@ class Comparison:
         """What another one can go on from."""
         return {
             "seq": self.seq,
-            "archived": b"".join(self.archived.peaks).hex(),
             "stored": b"".join(self.stored.peaks).hex(),
+            "archived": b"".join((self.archived or self.stored).peaks).hex(),
             "sound": self.sound,
             "differing": self.differing,
         }
@@ -137,12 +147,12 @@ class Comparison:
         seq, differing = state["seq"], state["differing"]
         if not isinstance(seq, int) or not isinstance(differing, list):
             raise TypeError("not a state")
-        archived, stored = (
-            Growing(seq, _split(bytes.fromhex(str(state[name])))) for name in ("archived", "stored")
+        stored, archived = (
+            Growing(seq, _split(bytes.fromhex(str(state[name])))) for name in ("stored", "archived")
         )
         passed = sum(each.checkpoint.size <= seq for each in self.signed)
         sound = int(str(state["sound"]))
-        return Comparison(self.tree, self.signed, archived, stored, passed, sound, differing)
+        return Comparison(self.tree, self.signed, stored, archived, passed, sound, differing)
 
 
 def _split(octets: bytes) -> list[bytes]:

@@ -86,7 +86,7 @@ def check(piece: Piece, catalog: Path | None, known: int) -> Checked:
         return Checked(piece, list(page_problems(piece.volume, closed=piece.closed)), [], 0)
     problems: list[Problem] = []
     leaves: list[bytes] = []
-    stored: dict[int, str] = {}
+    stored: dict[int, bytes] = {}
     octets = 0
     try:
         opened = OpenVolume(piece.volume, closed=piece.closed)
@@ -94,20 +94,23 @@ def check(piece: Piece, catalog: Path | None, known: int) -> Checked:
         leaves = [NO_LEAF] * (piece.last - piece.first + 1)
         return Checked(piece, [Problem(piece.volume.month, None, "unreadable", str(error))], leaves, 0)
     with closing(opened.connection):
-        for examined in examine(opened, piece.first - 1, piece.last):
-            problems += examined.problems
-            leaves += [NO_LEAF] * (examined.seq - piece.first - len(leaves))
-            digests = examined.digests
-            leaves.append(leaf_of(*digests).hash() if digests else NO_LEAF)
-            if digests is not None and digests.kind is Kind.MESSAGE:
-                stored[examined.seq] = str(UUID(bytes=digests.id))
-                octets += digests.size
+        for seq, digests, found in examine(opened, piece.first - 1, piece.last):
+            if found:
+                problems += found
+                leaves += [NO_LEAF] * (seq - piece.first - len(leaves))
+            if digests is None:
+                leaves.append(NO_LEAF)
+                continue
+            leaves.append(leaf_of(*digests).hash())
+            octets += digests.size
+            if catalog is not None and digests.kind is Kind.MESSAGE:
+                stored[seq] = digests.id
     if catalog is not None:
         problems += _catalog_problems(piece, catalog, stored, known)
     return Checked(piece, problems, leaves, octets)
 
 
-def _catalog_problems(piece: Piece, folder: Path, stored: dict[int, str], known: int) -> Iterator[Problem]:
+def _catalog_problems(piece: Piece, folder: Path, stored: dict[int, bytes], known: int) -> Iterator[Problem]:
     """Whether the catalog has the messages that the archive has, as far as it follows it, and no other."""
     last = min(piece.last, known)
     query = select(messages.c.seq, messages.c.id).where(messages.c.seq.between(piece.first, last))
@@ -118,6 +121,6 @@ def _catalog_problems(piece: Piece, folder: Path, stored: dict[int, str], known:
         yield Problem("", None, "catalog", f"{folder}: {getattr(error, 'orig', None) or error}")
         return
     for seq in sorted(there.keys() | {each for each in stored if each <= last}):
-        if there.get(seq) != stored.get(seq):
+        if there.get(seq) != (str(UUID(bytes=stored[seq])) if seq in stored else None):
             text = "missing in the catalog" if seq not in there else "not the message that the catalog has"
             yield Problem(piece.volume.month, seq, "catalog", f"{text}; `mailgw reindex` makes it anew")
