@@ -35,6 +35,8 @@ from bench.scenarios import FULL, NAMES, QUICK, Measured, Messages
 from bench.table import all_tables
 from bench.turns import SlowFsync, Turns
 
+UNSIGNED = "unsigned"  # without checkpoints
+_USUAL = ("direct", "gateway", "postfix-proxy", "postfix-queue", "haraka")
 CACHE = Path(__file__).parent / "results"
 ROOM = 8 * 10**9  # bytes of disk that a turn may take: queues and archives of 10 and 20 MB messages
 
@@ -112,7 +114,13 @@ def _all_candidates(gateway: Sequence[str]) -> list[Candidate]:
         Postfix(queued=False),
         Postfix(queued=True),
         Haraka(CACHE),
+        *_variants(gateway),
     ]
+
+
+def _variants(gateway: Sequence[str]) -> list[Gateway]:
+    """What is measured only where it is named: the gateway without something, to see what that costs."""
+    return [Gateway(gateway, CACHE, "\n[ledger]\ninterval = 1e9\nentries = 1000000000\n", UNSIGNED)]
 
 
 def _bench(options: Options) -> int:
@@ -123,11 +131,7 @@ def _bench(options: Options) -> int:
         raise BenchError(
             f"{options.work} has less than {ROOM / 1e9:.0f} GB free; name another place by --work"
         )
-    wanted = [
-        one
-        for one in _all_candidates(options.gateway)
-        if not options.candidates or one.name in options.candidates
-    ]
+    wanted = [one for one in _all_candidates(options.gateway) if one.name in (options.candidates or _USUAL)]
     candidates, versions, left_out = _ready(wanted)
     measured = {candidate.name: Measured() for candidate in candidates}
     with tempfile.TemporaryDirectory(

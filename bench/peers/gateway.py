@@ -99,8 +99,10 @@ class Gateway(Candidate):
     name = "gateway"
     title = "the gateway"
 
-    def __init__(self, command: Sequence[str], cache: Path, more: str = "") -> None:
-        """`more`: further sections of the configuration."""
+    def __init__(self, command: Sequence[str], cache: Path, more: str = "", name: str = "") -> None:
+        """`more`: further sections of the configuration. `name`: where it is not the gateway as it is."""
+        if name:
+            self.name, self.title = name, f"the gateway, {name}"
         self._command = [*command]
         self._more = more
         self._roster = cache / "roster"

@@ -131,28 +131,42 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
 
 def page_problems(volume: Volume, *, closed: bool) -> Iterator[Problem]:
     """Whether every page of a volume has its checksum, and SQLite's structures and the layout are whole."""
+    month = volume.month
     try:
         opened = OpenVolume(volume, closed=closed, checked=True)
     except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
-        yield Problem(volume.month, None, "pages", f"cannot be opened: {error}")
-        return
+        yield Problem(month, None, "pages", f"its first page is not as it was written: {error}")
+        opened = None
     try:
+        # Without its first page, such as in a copy that SQLite made, the others are looked at all the same.
+        opened = opened or OpenVolume(volume, closed=closed)
+    except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
+        yield Problem(month, None, "unreadable", str(error))
+        return
+    with closing(opened.connection):
+        yield from _damaged_pages(opened)
+
+
+def _damaged_pages(opened: OpenVolume) -> Iterator[Problem]:
+    month = opened.volume.month
+    try:
+        opened.rows(0, "PRAGMA checksum_verification=ON")
         for (text,) in opened.rows(0, "PRAGMA integrity_check"):
             if text != "ok":
-                yield Problem(volume.month, None, "pages", str(text))
+                yield Problem(month, None, "pages", str(text))
         yield from _layout(opened)
     except ArchiveDamaged as error:
-        yield Problem(volume.month, None, "pages", error.text)
+        yield Problem(month, None, "pages", error.text)
         yield from _on_damaged_pages(opened)
-    finally:
-        opened.connection.close()
 
 
 def _on_damaged_pages(opened: OpenVolume) -> Iterator[Problem]:
     """Entries with octets on a page that is not as it was written, which need not be their own."""
     try:
-        bounds = bounds_of(opened)
-    except ArchiveDamaged:
+        unchecked = OpenVolume(opened.volume, closed=opened.closed)
+        with closing(unchecked.connection):
+            bounds = bounds_of(unchecked)
+    except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError):
         return
     for seq in range(bounds.lowest, bounds.last + 1):
         try:

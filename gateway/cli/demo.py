@@ -1,4 +1,7 @@
-"""`mailgw demo`: an invented district with a day of mail, to see the gateway work."""
+"""`mailgw demo`: an invented district with a day of mail, to see the gateway work; `tamper`, to see the archive hold.
+
+`app` gathers both.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ import typer
 
 from gateway.cli.options import JsonOption, print_json
 
+app = typer.Typer()
 
+
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Send the day, check everything, end.")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder of the demo's files.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed is another district and another day.")] = 2026,
@@ -24,6 +31,8 @@ def demo(
 
     With --once, exit 0 only if every message sent was delivered and archived.
     """
+    if context.invoked_subcommand is not None:
+        return
     # here, so that the service's processes need not load it
     from gateway.demo.feed import Feed
     from gateway.demo.run import Options, run
@@ -31,6 +40,23 @@ def demo(
 
     options = Options(once=once, data=data, seed=seed, messages=messages, keep=keep)
     raise typer.Exit(asyncio.run(run(options, Feed(_write) if json else Screen(sys.stdout))))
+
+
+@app.command()
+def tamper(
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder in which the copies stay.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Change a byte in a copy of a small archive, then worse, and show what `mailgw verify` says each time.
+
+    Needs nothing that runs. Exit 0 only if everything was found as it must be.
+    """
+    from gateway.demo.screen import Screen
+    from gateway.demo.tamper.telling import Told, Written, run
+
+    raise typer.Exit(run(keep, Written(_write) if json else Told(Screen(sys.stdout))))
 
 
 def _write(event: dict[str, Any]) -> None:

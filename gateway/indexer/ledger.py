@@ -111,6 +111,18 @@ class LedgerWriter:
             return None
         return self._sign(opened)
 
+    def make_again(self) -> int:
+        """Make the tree's hashes again from the archive, whatever they are; how many entries they are of.
+
+        They take the old ones' place if they have the root that was signed; else LedgerForked, and nothing is changed.
+        """
+        opened = self._opened or self._open()
+        newest = opened.checkpoints.newest
+        if newest is not None:
+            opened.tree.close()
+            opened.tree = self._made_again(newest.checkpoint)
+        return opened.attested
+
     @property
     def attested(self) -> int:
         """Entries that the newest checkpoint attests; 0 before the first turn."""

@@ -108,3 +108,39 @@ def test_a_changed_file_is_told_and_not_shown(here: tuple[Installation, Place]) 
     assert done.returncode == 1
     assert "signature" in done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+def test_damaged_hashes_below_a_sound_one_are_made_again(here: tuple[Installation, Place]) -> None:
+    """The root does not show them, so the service does not see them; `verify` does."""
+    installation, place = here
+    place.add(300)
+    place.signed()
+    leaves = place.folder / "level-00"
+    octets = leaves.read_bytes()
+    leaves.write_bytes(octets[:70] + bytes([octets[70] ^ 1]) + octets[71:])
+    found = installation.mailgw("verify", "--no-catalog")
+    assert (found.returncode, found.stdout) == (
+        1,
+        "entry 3: ledger: the tree's hash of it is damaged; the entry is as it was attested\n"
+        "ledger: level-08: 0: not the hash of what is below it\n",
+    )
+    writer = place.writer()
+    writer.turn()
+    busy = installation.mailgw("ledger", "rebuild")
+    assert (busy.returncode, "stop the gateway" in busy.stderr) == (1, True)
+    writer.close()
+    done = installation.mailgw("ledger", "rebuild")
+    assert (done.returncode, done.stderr) == (0, "600 entries: the tree is as it was signed\n")
+    assert leaves.read_bytes() == octets
+    assert installation.mailgw("verify", "--no-catalog").returncode == 0
+
+
+def test_hashes_of_another_archive_are_not_made(here: tuple[Installation, Place]) -> None:
+    installation, place = here
+    place.add(3)
+    place.signed()
+    before = (place.folder / "level-00").read_bytes()
+    place.tamper("UPDATE entry SET received = received + 1 WHERE seq = 3")
+    done = installation.mailgw("ledger", "rebuild")
+    assert (done.returncode, "not those that were attested" in done.stderr) == (1, True)
+    assert (place.folder / "level-00").read_bytes() == before

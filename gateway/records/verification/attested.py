@@ -27,6 +27,7 @@ class Signed:
 
     checkpoint: Checkpoint
     place: str  # "the ledger", or a file
+    keeper: str = ""  # the folder of a file; whoever can forge one checkpoint there can forge the others
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Comparison:
     stored: Growing = field(default_factory=Growing)  # over the tree's leaves
     archived: Growing | None = None  # over the archive's, once they are others
     next: int = 0  # checkpoint to compare
-    sound: int = 0  # entries up to which a root was found to be right
+    sound: dict[str, int] = field(default_factory=dict)  # by keeper: entries up to which a root was right
     differing: list[int] = field(default_factory=list)  # entries since, of which archive and tree differ
 
     @property
@@ -108,9 +109,13 @@ class Comparison:
             return
         stored, archived = self.stored.root(), (self.archived or self.stored).root()
         for each in due:
-            if each.checkpoint.root not in (stored, archived):
-                text = f"{_entries(self.sound + 1, size)} not what was signed: {each.place}, {size} entries"
-                yield Problem("", self.sound + 1, "fork", text)
+            if each.checkpoint.root in (stored, archived):
+                self.sound[each.keeper] = size
+            else:
+                # By that keeper's own checkpoints: those of the ledger may have been signed anew.
+                first = self.sound.get(each.keeper, 0) + 1
+                text = f"{_entries(first, size)} not what was signed: {each.place}, {size} entries"
+                yield Problem("", first, "fork", text)
         roots = {each.checkpoint.root for each in due}
         if roots == {stored}:
             yield from self._told("altered", "not the entry that was attested")
@@ -120,8 +125,6 @@ class Comparison:
             )
         else:
             yield from self._told("altered", "not what the ledger's tree has of it")
-        if len(roots & {stored, archived}) == len(roots):
-            self.sound = size
 
     def _told(self, kind: str, text: str) -> Iterator[Problem]:
         if self.tree is not None:
@@ -151,7 +154,9 @@ class Comparison:
             Growing(seq, _split(bytes.fromhex(str(state[name])))) for name in ("stored", "archived")
         )
         passed = sum(each.checkpoint.size <= seq for each in self.signed)
-        sound = int(str(state["sound"]))
+        sound = state["sound"]
+        if not isinstance(sound, dict):
+            raise TypeError("not a state")
         return Comparison(self.tree, self.signed, stored, archived, passed, sound, differing)
 
 

@@ -153,7 +153,7 @@ class Verification:
                 if ledger and ledger.keys and not kept.note.signed_by(ledger.keys):
                     problems.append(Problem("", None, CHECKPOINT, f"{path}: no signature of a known key"))
                     continue
-                signed.append(Signed(kept.checkpoint, str(path)))
+                signed.append(Signed(kept.checkpoint, str(path), str(path.parent)))
             except (NoteError, OSError, UnicodeDecodeError) as error:
                 problems.append(Problem("", None, CHECKPOINT, f"{path}: {error}"))
         return sorted(signed, key=lambda each: each.checkpoint.size)

@@ -1,0 +1,1 @@
+"""What proving costs: building the ledger, proofs, and verifying an archive."""
