@@ -707,7 +707,9 @@ class Config(Section):
 
     def _ledger_problems(self) -> list[str]:
         if self.ledger.timestamp_url and self.ledger.timestamp_roots is None:
-            return ["ledger.timestamp_roots: expected a PEM file, by which the authority's stamps are checked"]
+            return [
+                "ledger.timestamp_roots: expected a PEM file, by which the authority's stamps are checked"
+            ]
         return []
 
     def _notice_problems(self) -> list[str]:

@@ -56,7 +56,8 @@ def candidates(
 ) -> Iterator[Candidate]:
     """Every message received in the period (the end does not belong to it), in the archive's order.
 
-    But for the letters that the gateway writes itself: no rule is about them, and they would thin the sample out.
+    But for the letters that the gateway writes itself and old mail from files: no rule judges them, and they would thin
+    the sample out.
     """
     chosen = select(
         messages.c.seq,
@@ -68,7 +69,7 @@ def candidates(
         _has_finding(),
         _has_finding(rule),
     ).order_by(messages.c.seq)
-    chosen = chosen.where(messages.c.role != "notice")
+    chosen = chosen.where(messages.c.role.not_in(("notice", "import")))
     if since is not None:
         chosen = chosen.where(messages.c.received >= since)
     if until is not None:

@@ -24,6 +24,7 @@ from gateway.catalog.schema import finding_messages, findings, messages, partici
 SUPERSEDED = "superseded"
 OPEN = "open"
 
+_IMPORT = "import"  # the role of mail from files: nobody saw who sent it, so it tells no rule anything
 _LATER = timedelta(seconds=5)  # after the last transaction: more of them may be on their way
 _MOST_PARTS = 1000  # transactions of one message; a mail loop makes more
 _IN_LIST = 500
@@ -127,7 +128,7 @@ def thread(connection: Connection, message_ids: Iterable[str], before: int) -> f
         chosen = (
             select(participants.c.canonical)
             .join(messages, messages.c.seq == participants.c.seq)
-            .where(messages.c.message_id.in_(chunk), messages.c.seq < before)
+            .where(messages.c.message_id.in_(chunk), messages.c.seq < before, messages.c.role != _IMPORT)
         )
         found.update(connection.scalars(chosen))
     return frozenset(found)
@@ -211,9 +212,10 @@ def _known(connection: Connection, message_ids: set[str]) -> set[str]:
     """Those of some Message-IDs that the catalog holds."""
     found: set[str] = set()
     for chunk in _chunks(sorted(message_ids)):
-        found.update(
-            connection.scalars(select(messages.c.message_id).where(messages.c.message_id.in_(chunk)))
+        chosen = select(messages.c.message_id).where(
+            messages.c.message_id.in_(chunk), messages.c.role != _IMPORT
         )
+        found.update(connection.scalars(chosen))
     return found
 
 

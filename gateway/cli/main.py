@@ -9,6 +9,7 @@ from gateway.cli import (
     check,
     demo,
     hold,
+    importing,
     ledger,
     password,
     policy,
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(serve.serve)
-app.command()(demo.demo)
+app.add_typer(demo.app, name="demo")
 app.command()(check.check)
 app.add_typer(check.directory_app, name="directory", no_args_is_help=True)
 app.command("search", cls=QueryCommand)(find_mail)
@@ -39,6 +40,7 @@ app.command()(search.show)
 app.command()(search.findings)
 app.command()(verify.verify)
 app.command()(reindex.reindex)
+app.command("import")(importing.import_mail)
 app.command()(prove.prove)
 app.add_typer(hold.app, name="hold", no_args_is_help=True)
 app.add_typer(ledger.app, name="ledger", no_args_is_help=True)

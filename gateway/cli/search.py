@@ -50,6 +50,8 @@ def show(
         return
     envelope = entry.document.get("envelope", {})
     facts = {**(found or {"id": entry.id, "seq": entry.seq}), "volume": entry.volume, "envelope": envelope}
+    if "import" in entry.document:
+        facts["import"] = entry.document["import"]
     if json:
         print_json(facts)
     else:

@@ -159,6 +159,9 @@ domains = ["{DOMAIN}"]
 path = "storage"
 min_free = "64 MiB"
 
+[ledger]
+interval = 10  # so that a message can be proven soon after it came
+
 [processes]
 smtp_workers = 2
 

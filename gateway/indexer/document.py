@@ -21,6 +21,8 @@ from gateway.message.readable.model import Kind, Part, Readable
 from gateway.search.document import Document, Mailbox, Named
 from gateway.search.query.tree import Place
 
+_IMPORT = "import"  # the role of mail from files
+
 MOST_MAILBOXES = 10_000  # of a place; a list of a million addresses must not make a million terms
 
 
@@ -138,7 +140,9 @@ def document(
 
 
 def direction(readable: Readable, envelope: Envelope, directory: Directory) -> str:
-    """`in`, `out` or `internal`, by the author's account and the envelope's recipients."""
+    """`in`, `out` or `internal`, by the author's account and the envelope's recipients; empty where none was seen."""
+    if envelope.role == _IMPORT:
+        return ""
     authors = [box.address for box in readable.reading.from_] or [envelope.mail_from]
     if not any(_is_inside(address, directory) for address in authors):
         return "in"

@@ -89,8 +89,10 @@ class LedgerWriter:
     _opened: _Open | None = field(default=None, init=False)
     _forked: str = field(default="", init=False)  # found out once, and no better at the next look
 
-    def turn(self, should_stop: Callable[[], bool] = lambda: False) -> Kept | None:
-        """A new checkpoint, if one is due and there is anything new."""
+    def turn(self, should_stop: Callable[[], bool] = lambda: False, *, at_once: bool = False) -> Kept | None:
+        """A new checkpoint, if one is due and there is anything new; `at_once`: also where none is due yet."""
+        if at_once:
+            self._due = 0.0
         if self._forked:
             raise LedgerForked(self._forked)
         try:

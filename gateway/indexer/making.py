@@ -19,9 +19,11 @@ from gateway.directory.snapshot import Directory
 from gateway.extraction.model import Extracted
 from gateway.indexer.document import Facts, Found, document, wants_extraction
 from gateway.indexer.entries import Entry, EntrySource
+from gateway.message.content import content_id
 from gateway.message.envelope import Envelope
 from gateway.message.readable import readable
 from gateway.message.readable.model import Part, Readable
+from gateway.message.reading import Reading
 from gateway.search.document import Document
 
 _REMEMBERED = 4 * 2**20  # characters of attachments' texts
@@ -69,7 +71,9 @@ class Maker:
             raise ArchiveDamaged("", seq, "is missing")
         entry, raw = found
         message = readable(raw)
-        return document(_facts(entry, one), message, self._texts(message), self._directory(entry))
+        return document(
+            _facts(entry, one, message.reading, raw), message, self._texts(message), self._directory(entry)
+        )
 
     def forget(self) -> None:
         """Look at the kept directories anew: there may be more of them by now."""
@@ -111,7 +115,7 @@ def _length(texts: Iterable[Extracted]) -> int:
     return sum(len(one.text) for one in texts)
 
 
-def _facts(entry: Entry, one: Catalogued) -> Facts:
+def _facts(entry: Entry, one: Catalogued, reading: Reading, raw: bytes) -> Facts:
     row: dict[str, Any] = one.row
     return Facts(
         seq=entry.seq,
@@ -121,7 +125,8 @@ def _facts(entry: Entry, one: Catalogued) -> Facts:
         size=entry.size,
         sha256=entry.sha256 or "",
         outcome=row["outcome"] or "pending",
-        content_id=row["content_id"] or "",
+        # The catalog has none of mail from files, so that none is judged with transactions. To search it is a copy.
+        content_id=row["content_id"] or content_id(reading, raw),
         defects=tuple(row["defects"]),
         findings=tuple(_found(each) for each in one.findings),
     )

@@ -51,6 +51,9 @@ _DECIDING = frozenset(
     {events.RELEASED, events.TURNED_DOWN, events.ESCALATED, events.ABANDONED, events.FAILED}
 )
 
+# Mail from files: `importing.record`.
+_IMPORT = "import"
+
 # Only what is not plain text is worth the parser's time: attachments are elsewhere. For a header in lower
 # case, where the search for fixed octets is ten times as fast as one that ignores case.
 _PARTS = re.compile(rb"content-(?:type:[ \t\r\n]*(?!text/)[!-~]|disposition:)")
@@ -133,6 +136,8 @@ def message(entry: Entry, raw: bytes) -> Projected:
         row["attachment_count"] = len(row["attachments"])
         defects += facts.defects
     _describe(row, reading, raw)
+    if row["role"] == _IMPORT:
+        row["content_id"] = None  # by which transactions are judged as a whole, and this is none
     found, pending = _judged(entry, row, defects)
     row["defects"] = clean_json(list(dict.fromkeys(defects)))
     row["defect_count"] = len(row["defects"])
@@ -241,6 +246,8 @@ def _enveloped(entry: Entry, envelope: Mapping[str, Any]) -> MessageRow:
     outcome = None
     if envelope.get("role") == "journal":  # relayed nowhere: no event will tell more
         outcome = "journaled"
+    elif envelope.get("role") == _IMPORT:
+        outcome = "imported"
     elif entry.document.get("held") is True:  # also where the event that says so was lost
         outcome = events.HELD
     return {
@@ -402,6 +409,7 @@ def event(entry: Entry) -> Projected:
     if document["event"] == events.JUDGED:
         return Projected(entry.seq, clean(entry.id), judged=_as_a_whole(entry))
     seconds = document.get("seconds")
+    found = document["event"] == events.ALSO_FOUND  # whose it was, and where
     return Projected(
         entry.seq,
         clean(entry.id),
@@ -413,8 +421,10 @@ def event(entry: Entry) -> Projected:
             "reply": clean(str(document.get("reply") or "")),
             "next_hop": clean(str(document.get("next_hop") or "")),
             "seconds": None if seconds is None else float(seconds),
-            "by": _optional(document.get("by")),
-            "reason": _optional(document.get("reason")),
+            "by": _optional(document.get("custodian" if found else "by")),
+            "reason": _optional(
+                f"{document['source']}: {document['place']}" if found else document.get("reason")
+            ),
             "received": entry.received,
         },
     )

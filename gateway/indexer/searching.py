@@ -147,4 +147,8 @@ def _judges(entry: Entry) -> bool:
 
 def _tells(entry: Entry) -> bool:
     """Whether an entry is an event that says where its message is now."""
-    return entry.kind == "event" and entry.document.get("event") not in (events.JUDGED, events.VIEWED)
+    return entry.kind == "event" and entry.document.get("event") not in (
+        events.JUDGED,
+        events.VIEWED,
+        events.ALSO_FOUND,
+    )

@@ -22,9 +22,10 @@ TURNED_DOWN = "hold-refused"  # it will not be delivered
 ESCALATED = "hold-escalated"
 
 VIEWED = "viewed"  # somebody read the content
+ALSO_FOUND = "also-found"  # an import found the same octets elsewhere
 JUDGED = "judged"  # the rules' last word on all transactions of the message
 
 # These do not by themselves say where the message is now: a decision may come too late.
-NO_OUTCOME = frozenset({RELEASED, TURNED_DOWN, ESCALATED, VIEWED, JUDGED})
+NO_OUTCOME = frozenset({RELEASED, TURNED_DOWN, ESCALATED, VIEWED, ALSO_FOUND, JUDGED})
 # These are no attempt to deliver it.
 NO_ATTEMPT = NO_OUTCOME | {HELD}

@@ -68,12 +68,14 @@ class LedgerKeeper:
         self._again = 0.0  # monotonic seconds
         self._stopping = False
 
-    async def turn(self) -> None:
-        """Sign what is due, and hand it out."""
+    async def turn(self, *, at_once: bool = False) -> None:
+        """Sign what is due, and hand it out; `at_once`: all that there is, because the service ends."""
         if time.monotonic() < self._again:
             return
         try:
-            kept = await asyncio.to_thread(self._writer.turn, lambda: self._stopping)
+            kept = await asyncio.to_thread(
+                self._writer.turn, lambda: self._stopping and not at_once, at_once=at_once
+            )
         except tuple(_WHERE) as error:
             self._failed(error)
             return
@@ -84,6 +86,9 @@ class LedgerKeeper:
         self._metrics.ledger_checkpoint_timestamp_seconds.set(time.time())
         self._log.info("checkpoint", size=kept.checkpoint.size, signatures=len(kept.note.signatures))
         today = datetime.now(UTC).date()
+        if at_once:  # nothing can be archived or waited for any more
+            await asyncio.to_thread(self._publish, kept, None)
+            return
         first = await asyncio.to_thread(self._publish, kept, today)
         if first and self._config.ledger.witnesses:
             await self._mail(kept, today)
@@ -99,7 +104,7 @@ class LedgerKeeper:
         self._writer.close()
         self._reader.close()
 
-    def _publish(self, kept: Kept, today: date) -> bool:
+    def _publish(self, kept: Kept, today: date | None) -> bool:
         """Whether it is the day's first."""
         first = False
         own = self._config.storage.ledger_public

@@ -73,6 +73,10 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
             task.cancel()
         await asyncio.gather(*late, flushing, return_exceptions=True)
         await asyncio.to_thread(archive.close)
+        if not late:
+            await keeper.turn(
+                at_once=True
+            )  # or what came last would be without a signature until the next start
         desk.close()
         postman.close()
         keeper.close()

@@ -142,3 +142,25 @@ async def test_a_rolled_back_archive_is_told_and_never_signed(
     shown = installed.run("ledger", "show", check=False)
     assert (shown.returncode, shown.stdout.splitlines()[1]) == (1, "4")
     assert "fewer entries than were attested" in shown.stderr
+
+
+async def test_what_came_last_is_attested_when_the_service_ends(
+    service: Any, counting_hop: Any, until: Any
+) -> None:
+    """Long before a checkpoint would be due."""
+    installed = service(f"127.0.0.1:{counting_hop.port}", workers=1, more="[ledger]\ninterval = 86400\n")
+    installed.start()
+    await installed.ready()
+    await asyncio.to_thread(send, installed.port(), "one")
+    public = installed.data / "ledger" / "public"
+    await until((public / "checkpoint").exists)
+    for subject in ("two", "three"):
+        await asyncio.to_thread(send, installed.port(), subject)
+    assert installed.stop() == 0
+    newest = Ledger(installed.data / "ledger").newest
+    assert newest is not None
+    assert newest.checkpoint.size == 6
+    assert (public / "checkpoint").read_text() == str(newest.note)
+    assert "6 of 6 entries attested" in installed.run("ledger", "show").stderr
+    verified = installed.run("verify")
+    assert (verified.returncode, verified.stdout) == (0, "")

@@ -24,7 +24,7 @@ SEVERITIES = ("violation", "advisory", "notice")
 STATUSES = ("open", "superseded")
 OUTCOMES = (
     "pending", "relayed", "refused", "rejected", "deferred", "failed", "abandoned", "journaled", "held",
-    "hold-released", "hold-refused", "returned",
+    "hold-released", "hold-refused", "returned", "imported",
 )  # fmt: skip
 
 _RULE = re.compile(r"[a-z0-9-]{1,60}(?:/[a-z0-9-]{0,60})?")

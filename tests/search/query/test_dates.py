@@ -67,7 +67,7 @@ def test_the_lists_are_those_of_the_parts_that_make_the_values() -> None:
         events.RELAYED, events.REFUSED, events.REJECTED, events.DEFERRED, events.FAILED, events.ABANDONED,
         events.HELD, events.RELEASED, events.TURNED_DOWN, events.RETURNED,
     }  # fmt: skip
-    assert set(OUTCOMES) == made | {"pending", "journaled"}
+    assert set(OUTCOMES) == made | {"pending", "journaled", "imported"}
 
 
 def test_whatever_the_tree_can_ask_has_a_field() -> None:
