@@ -25,6 +25,9 @@ from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.importer import Import, RosterError, read_roster
 from gateway.directory.problems import RowProblem
 from gateway.extraction.extractor import Extractor
+from gateway.ledger.keys import KeyFileError, load_private, read_public
+from gateway.ledger.ledger import KEYS
+from gateway.ledger.timestamp import TimestampError, load_roots, stamp
 from gateway.policy.check import gaps, problems, unknown_schools
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
@@ -36,6 +39,7 @@ from gateway.smtp.upstream import NextHopFailure, Target, connect
 DEFAULT = Path("config/gateway.toml")
 SHOWN_ALIKE = 3  # rows with the same problem that a person is shown one by one
 CERTIFICATE_WARNING = timedelta(days=21)
+_STAMP = 10.0  # seconds that a time stamping authority has
 
 directory_app = typer.Typer(help="The roster: people, groups, and what is wrong with the files.")
 
@@ -56,7 +60,7 @@ class Line:
 
 
 def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
-    """Check configuration, certificates, next hops, DNS, directory and permissions."""
+    """Check configuration, certificates, next hops, DNS, directory, permissions and the ledger's key."""
     try:
         settings = load(config)
     except ConfigError as error:
@@ -70,6 +74,7 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
         *_users(settings),
         *_reload_sources(settings),
         *_walls(),
+        *_ledger(settings),
     ]
     lines += asyncio.run(_next_hops(settings))
     lines += _directory(settings)
@@ -135,6 +140,45 @@ def _storage(config: Config) -> Iterator[Line]:
         yield Line(
             Grade.WARNING, "storage.path", f"{path} is open to every user of this machine; chmod 750 it"
         )
+
+
+# --- the ledger -----------------------------------------------------------------------------------------
+
+
+def _ledger(config: Config) -> Iterator[Line]:
+    """Whether checkpoints can be signed, and whether anybody else will have them."""
+    yield _signing_key(config)
+    settings = config.ledger
+    if not settings.publish and not settings.witnesses:
+        text = "nobody else keeps checkpoints, so a history that was rewritten with the key does not show"
+        yield Line(Grade.WARNING, "ledger", f"{text}; set ledger.publish or ledger.witnesses")
+    for folder in settings.publish:
+        fit = os.access(folder, os.W_OK | os.X_OK)
+        text = "can be written" if fit else "is not there or cannot be written; checkpoints do not get there"
+        yield Line(Grade.OK if fit else Grade.WARNING, "ledger.publish", f"{folder} {text}")
+    if settings.timestamp_url and settings.timestamp_roots is not None:
+        try:
+            stamp(settings.timestamp_url, b"mailgw check", load_roots(settings.timestamp_roots), _STAMP)
+        except TimestampError as error:
+            yield Line(Grade.ERROR, "ledger.timestamp_url", str(error))
+        else:
+            yield Line(Grade.OK, "ledger.timestamp_url", f"{settings.timestamp_url} stamps")
+
+
+def _signing_key(config: Config) -> Line:
+    path, subject = config.ledger_key, "ledger.key_file"
+    try:
+        if not path.exists():
+            if read_public(config.storage.ledger / KEYS):
+                text = f"{path} is gone; put it back, or begin anew with `mailgw ledger new-key --lost`"
+                return Line(Grade.ERROR, subject, text)
+            return Line(Grade.OK, subject, f"{path} is made at the first start; keep a copy of it elsewhere")
+        load_private(path, config.ledger_origin)
+    except (KeyFileError, OSError) as error:
+        return Line(Grade.ERROR, subject, str(error))
+    if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        return Line(Grade.ERROR, subject, f"{path} can be read by others, who can sign with it; chmod 600 it")
+    return Line(Grade.OK, subject, f"{path} signs as {config.ledger_origin}")
 
 
 def _certificates(config: Config) -> Iterator[Line]:
