@@ -20,7 +20,7 @@ import re
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,7 +45,19 @@ PAGE_SIZE = 16384
 _LEAST_SQLITE = 3_051_003
 
 _CHECKSUMS = 8  # octets at the end of a page, as the checksum VFS wants them
-_VFS = "cksmvfs"
+
+
+def _with_checksums() -> str:
+    """The name of the checksum VFS, once it is loaded.
+
+    With this module and not when it is needed: by then the process may have become a user who cannot read it.
+    """
+    with closing(apsw.Connection(":memory:")) as connection:
+        apsw.sqlite_extra.load(connection, "cksumvfs")
+    return "cksmvfs"
+
+
+VFS = _with_checksums()
 
 _BUSY_MS = 10_000  # for locks of other programs, such as a backup; our own processes wait by flock
 _NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])\.sqlite")
@@ -143,7 +155,7 @@ def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
     """Make an empty volume, complete and durable when it appears; only while holding the append lock."""
     draft = folder / f".{month}.new"
     draft.unlink(missing_ok=True)
-    connection = apsw.Connection(os.fspath(draft), vfs=_checked())
+    connection = apsw.Connection(os.fspath(draft), vfs=VFS)
     try:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}; PRAGMA synchronous=FULL")
         connection.reserve_bytes("main", _CHECKSUMS)
@@ -244,9 +256,7 @@ def sync_path(path: Path) -> None:
 
 def _connect(volume: Volume, flags: int, query: str = "", *, checked: bool = False) -> apsw.Connection:
     name = f"file:{quote(os.fspath(volume.path.absolute()))}{query}"
-    connection = apsw.Connection(
-        name, flags=flags | apsw.SQLITE_OPEN_URI, vfs=_checked(), statementcachesize=128
-    )
+    connection = apsw.Connection(name, flags=flags | apsw.SQLITE_OPEN_URI, vfs=VFS, statementcachesize=128)
     try:
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute(f"PRAGMA checksum_verification={'ON' if checked else 'OFF'}")
@@ -255,14 +265,6 @@ def _connect(volume: Volume, flags: int, query: str = "", *, checked: bool = Fal
         connection.close()
         raise
     return connection
-
-
-@cache
-def _checked() -> str:
-    """The name of the checksum VFS, which is there from the first call on."""
-    with closing(apsw.Connection(":memory:")) as connection:
-        apsw.sqlite_extra.load(connection, "cksumvfs")
-    return _VFS
 
 
 def is_damage(error: Exception) -> bool:

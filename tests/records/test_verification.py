@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from gateway.archive import Problem
-from gateway.archive.volume import _checked, log_size, open_for_append, volume_at
+from gateway.archive.volume import VFS, log_size, open_for_append, volume_at
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.keys import load_private, new_key, save_private
 from gateway.ledger.ledger import Ledger
@@ -74,7 +74,7 @@ def test_nothing_is_found_where_nothing_was_changed(place: Place) -> None:
 def tampered(place: Place, *statements: str) -> None:
     """Changed by somebody who knows SQLite and the checksums, and puts the triggers back."""
     path = os.fspath(place.archive / "2026-11.sqlite")
-    with closing(apsw.Connection(path, vfs=_checked())) as connection:
+    with closing(apsw.Connection(path, vfs=VFS)) as connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
@@ -149,7 +149,7 @@ def test_a_forgery_is_found_and_named(
 
 
 def test_a_dropped_trigger_is_found(place: Place) -> None:
-    with closing(apsw.Connection(os.fspath(place.archive / "2026-11.sqlite"), vfs=_checked())) as connection:
+    with closing(apsw.Connection(os.fspath(place.archive / "2026-11.sqlite"), vfs=VFS)) as connection:
         connection.execute("DROP TRIGGER entry_never_changes")
     (problem,) = verified(place)
     assert "trigger entry_never_changes is missing" in problem.text
@@ -288,7 +288,7 @@ def test_any_bit_of_an_entry_is_named_with_its_number(made: Place, tmp_path: Pat
     octets = path.read_bytes()
     names = ("id", "salt", "document_sha256", "sha256", "raw")
     chance = random.Random(11)
-    with closing(apsw.Connection(os.fspath(path), vfs=_checked())) as connection:
+    with closing(apsw.Connection(os.fspath(path), vfs=VFS)) as connection:
         rows = connection.execute(
             f"SELECT seq, {', '.join(names)} FROM entry WHERE kind = 'message' AND seq <= 114"
         ).fetchall()

@@ -11,6 +11,7 @@ with NoteError or KeyFileError where the ledger's files are not as they were wri
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -36,6 +37,7 @@ from gateway.records.verification.checkpoints import CHECKPOINT, signature_probl
 from gateway.records.verification.pieces import Checked, Piece, check, plan
 
 _AHEAD = 4  # pieces given to each process before the first is back
+_WRITING = 0.2  # seconds
 _HERE = "the ledger's checkpoint"
 
 
@@ -123,6 +125,9 @@ class Verification:
         problems: list[Problem] = []
         try:
             ledger = Ledger(self.subject.ledger)
+            if ledger.torn:  # or it is being written just now
+                time.sleep(_WRITING)
+                ledger = Ledger(self.subject.ledger)
         except (NoteError, KeyFileError, OSError) as error:
             return None, None, [Problem("", None, CHECKPOINT, str(error))]
         self.summary.attested, self.summary.checkpoints = ledger.size, len(ledger.checkpoints)
