@@ -100,6 +100,9 @@ class LedgerWriter:
         except LedgerForked as error:
             self._forked = str(error)
             raise
+        except (OSError, TreeDamaged):  # such as a full disk: what is behind the checkpoint is made again
+            self.close()
+            raise
 
     def _turn(self, should_stop: Callable[[], bool]) -> Kept | None:
         opened = self._opened or self._open()

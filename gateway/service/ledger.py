@@ -24,6 +24,7 @@ from gateway.ledger.keys import KeyFileError
 from gateway.ledger.note import NoteError
 from gateway.ledger.publishing import publish
 from gateway.ledger.timestamp import TimestampError, load_roots, stamp
+from gateway.ledger.tree import TreeDamaged
 from gateway.notices.letters import write
 from gateway.notices.record import record
 from gateway.notices.told import Attested, Kind, Notice
@@ -39,6 +40,7 @@ _WHERE: dict[type[Exception], str] = {
     ArchiveDamaged: "archive",
     ArchiveUnavailable: "archive",
     LedgerInUse: "ledger",
+    TreeDamaged: "ledger",
     OSError: "ledger",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -303,3 +304,28 @@ def test_ids_are_those_of_the_archive(place: Place) -> None:
     message, event = Reader(place.archive).digests(0, 2)
     assert str(UUID(bytes=message.id)) in leaf_of(*message).octets().decode()
     assert event.subject == message.id
+
+
+@pytest.mark.parametrize("failing", ["level-00", "level-08"])
+def test_a_disk_that_fails_once(place: Place, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    """At the leaves, or at the hashes above them: the same writer goes on from the checkpoint."""
+    place.add(100)
+    writer = place.writer()
+    writer.turn()
+    place.add(100)  # beyond 256 leaves
+    failed = []
+
+    def sync(descriptor: int) -> None:
+        if not failed and Path(f"/proc/self/fd/{descriptor}").readlink().name == failing:
+            failed.append(descriptor)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    with pytest.raises(OSError, match="No space left"):
+        writer.turn()
+    assert Ledger(place.folder).size == 200
+    assert size_of(writer.turn()) == 400
+    tree = Ledger(place.folder).tree()
+    assert tree.leaves(0, 400) == [leaf_of(*entry).hash() for entry in Reader(place.archive).digests(0, 400)]
+    assert tree.wrong_nodes() == []
+    tree.close()
