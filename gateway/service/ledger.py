@@ -69,6 +69,7 @@ class LedgerKeeper:
         self._random = RandomPool()
         self._again = 0.0  # monotonic seconds
         self._stopping = False
+        self._handing: asyncio.Task[None] | None = None
 
     async def turn(self, *, at_once: bool = False) -> None:
         """Sign what is due, and hand it out; `at_once`: all that there is, because the service ends."""
@@ -87,19 +88,33 @@ class LedgerKeeper:
         self._metrics.ledger_checkpoints.inc()
         self._metrics.ledger_checkpoint_timestamp_seconds.set(time.time())
         self._log.info("checkpoint", size=kept.checkpoint.size, signatures=len(kept.note.signatures))
-        today = datetime.now(UTC).date()
         if at_once:  # nothing can be archived or waited for any more
             await asyncio.to_thread(self._publish, kept, None)
-            return
-        first = await asyncio.to_thread(self._publish, kept, today)
-        if first and self._config.ledger.witnesses:
-            await self._mail(kept, today)
-        if self._config.ledger.timestamp_url:
-            await asyncio.to_thread(self._stamp, kept, today)
+        elif self._handing is None or self._handing.done():
+            self._handing = asyncio.create_task(self._hand_out(kept))
+
+    async def _hand_out(self, kept: Kept) -> None:
+        """Beside the turns: a share that hangs must not keep the next checkpoint from being signed."""
+        today = datetime.now(UTC).date()
+        try:
+            first = await asyncio.to_thread(self._publish, kept, today)
+            if first and self._config.ledger.witnesses:
+                await self._mail(kept, today)
+            if self._config.ledger.timestamp_url:
+                await asyncio.to_thread(self._stamp, kept, today)
+        except Exception:
+            self._metrics.office_errors.labels("ledger").inc()
+            self._log.exception("office_failed", what="ledger")
 
     def stop(self) -> None:
         """End the turn under way soon."""
         self._stopping = True
+
+    async def handed_out(self, timeout: float) -> None:
+        """Wait until what is being handed out is; it writes to the archive. timeout: seconds, at most."""
+        if self._handing is not None:
+            await asyncio.wait({self._handing}, timeout=timeout)
+            self._handing.cancel()
 
     def close(self) -> None:
         """Let go of ledger and archive."""

