@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     sha256: str | None  # hex, of the bytes received; None for an event
     size: int  # octets received; 0 for an event
     volume: str  # "2026-11"
+    disposed: bool = False  # all but its place was lawfully destroyed; the document is empty then
 
 
 class Digests(NamedTuple):

@@ -104,6 +104,16 @@ class EventRow(TypedDict):
     received: datetime
 
 
+class ActRow(TypedDict):
+    """What somebody decided about records; `document` is the event's."""
+
+    seq: int
+    subject: str
+    event: str
+    at: datetime
+    document: dict[str, Any]
+
+
 class PendingRow(TypedDict):
     """A message of which some rule could not be applied."""
 
@@ -201,6 +211,7 @@ class Batch:
     holds: list[HoldRow] = field(default_factory=list)
     notices: list[NoticeRow] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    acts: list[ActRow] = field(default_factory=list)
     judge_since: datetime | None = None  # messages received before are not judged as a whole any more
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Moment(TypeDecorator[datetime]):
@@ -241,6 +241,17 @@ notified = Table(
     Column("audience", Text, primary_key=True),
     Column("archive_id", Text, nullable=False),  # of the notice
     Column("at", Moment, nullable=False, index=True),
+)
+
+# What people decided about records, with all that they said: legal matters, disposals, exports, labels.
+acts = Table(
+    "acts",
+    PROJECTION,
+    Column("seq", _Sequence, primary_key=True, autoincrement=False),
+    Column("subject", Text, nullable=False, index=True),  # id of a message, matter, batch or export
+    Column("event", Text, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+    Column("document", _Json, nullable=False),
 )
 
 watermark = Table(

@@ -43,7 +43,8 @@ def open_writer(path: Path, *, durable: bool = True) -> Engine:
     return _engine(
         f"file:{quote(str(path))}?mode=rw",
         begin="BEGIN IMMEDIATE",
-        pragmas=(*(_DURABLE if durable else _UNREAD), "temp_store=MEMORY"),
+        # What was disposed of is overwritten with zeros; nothing else is ever deleted in any number.
+        pragmas=(*(_DURABLE if durable else _UNREAD), "temp_store=MEMORY", "secure_delete=ON"),
     )
 
 

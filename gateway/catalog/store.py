@@ -18,12 +18,13 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, inspect, select, update
 
-from gateway.catalog import bulk, holds, notified, outbox, whole
+from gateway.catalog import bulk, disposed, holds, notified, outbox, whole
 from gateway.catalog.rows import Batch, EventRow, FindingRow, MessageRow, Part, PendingRow, Watermark, merged
 from gateway.catalog.schema import (
     LATE_INDEXES,
     PROJECTION,
     SCHEMA_VERSION,
+    acts,
     events,
     finding_messages,
     findings,
@@ -113,7 +114,10 @@ class Store:
             self._unindexed = False
 
     def write(self, batch: Batch, seen: Watermark) -> Watermark:
-        """Add a batch that starts after `seen`; the new watermark. Raises WatermarkMovedError."""
+        """Add a batch that starts after `seen`, and forget what it says was disposed of; the new watermark.
+
+        Raises WatermarkMovedError.
+        """
         recent = whole.recent(batch)
         if recent:
             self.index()
@@ -131,6 +135,7 @@ class Store:
             bulk.add(connection, participants, batch.participants)
             bulk.add(connection, events, batch.events)
             bulk.add(connection, pending_judgement, batch.pending)
+            bulk.add(connection, acts, batch.acts)
             if outcomes:
                 connection.execute(_OUTCOME, outcomes)
             holds.add(connection, batch.holds)
@@ -142,7 +147,7 @@ class Store:
             if recent:
                 whole.await_judgement(connection, recent, batch.answers, self._window)
             _find(connection, batch)
-        return after
+            return disposed.forget(connection, batch.acts, after)
 
     def pending(self, now: datetime, limit: int) -> list[PendingRow]:
         """Messages whose judgement is due to be tried again, the longest due first."""

@@ -23,9 +23,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from structlog.typing import EventDict
 
 from gateway.archive import ArchiveUnavailable, Reader, uuid7
-from gateway.cli.hold.recording import become_owner
-from gateway.cli.options import FOUND_WRONG, ConfigOption, JsonOption, fail, load_config, print_json
-from gateway.cli.searching.options import WRONG_USAGE
+from gateway.cli.options import (
+    FOUND_WRONG,
+    WRONG_USAGE,
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    print_json,
+)
+from gateway.cli.recording import become_owner
 from gateway.config import Config
 from gateway.importing.found import Status
 from gateway.importing.importer import Importer, Outcome

@@ -16,6 +16,7 @@ import typer
 from gateway.config import Config, ConfigError, load
 
 FOUND_WRONG = 1
+WRONG_USAGE = 2
 BAD_CONFIG = 3
 
 ConfigOption = Annotated[

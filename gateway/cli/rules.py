@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.catalog.queries import RulePattern
-from gateway.cli.options import fail
+from gateway.cli.options import WRONG_USAGE, fail
 from gateway.search.query import QueryError, parse
 from gateway.search.query.tree import Is
-
-_WRONG_USAGE = 2
 
 
 def rule_named(text: str) -> RulePattern:
@@ -27,7 +25,7 @@ def _fact(field: str, text: str) -> Is:
     try:
         node = parse(f'{field}:"{text}"', now=datetime.now(UTC), zone=UTC)
     except QueryError as error:
-        raise fail(f"--{field} {text}: {error.problem}; expected {error.expected}", _WRONG_USAGE) from None
+        raise fail(f"--{field} {text}: {error.problem}; expected {error.expected}", WRONG_USAGE) from None
     if not isinstance(node, Is):
-        raise fail(f"--{field} {text}: expected one value", _WRONG_USAGE)
+        raise fail(f"--{field} {text}: expected one value", WRONG_USAGE)
     return node

@@ -148,6 +148,8 @@ def _project_all(entries: Sequence[Entry], around: Surroundings) -> list[Project
 
 def _project(entry: Entry, around: Surroundings) -> Projected:
     """The best that can be made of one entry."""
+    if entry.disposed:
+        return projection.nothing(entry)
     try:
         if entry.kind == "message":
             return projection.message(entry, _raw(entry, around))

@@ -32,6 +32,9 @@ class Entry(Protocol):
     def sha256(self) -> str | None: ...
     @property
     def size(self) -> int: ...
+    @property
+    def disposed(self) -> bool:
+        """Whether all but its place was lawfully destroyed: it adds nothing to any projection."""
 
 
 class EntrySource(Protocol):
@@ -98,6 +101,7 @@ class DamagedEntry:
     document: dict[str, Any] = field(default_factory=dict)
     sha256: str | None = None
     size: int = 0
+    disposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

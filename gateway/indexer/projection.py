@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gateway.catalog.rows import (
+    ActRow,
     AnswerRow,
     Batch,
     Decision,
@@ -44,6 +45,7 @@ _SUBJECT_LIMIT = (
 )
 _ADDRESS_LIMIT = 400  # characters in indexed columns; RFC 5321 §4.5.3.1 allows 320 octets
 _EXPLANATION_LIMIT = 20_000
+_DOCUMENT_LIMIT = 20_000_000  # characters of one text in what somebody decided: a permission may be a scan
 
 # Events that change a hold without being an attempt of the outbox. The last two say that the client was told to try
 # again, and most messages of which they speak were never held.
@@ -74,6 +76,7 @@ class Projected(NamedTuple):
     hold: HoldRow | None = None
     notice: NoticeRow | None = None
     decision: Decision | None = None
+    act: ActRow | None = None
 
 
 @dataclass(slots=True)
@@ -403,11 +406,18 @@ def _pending(entry: Entry, errors: list[str]) -> PendingRow:
 # --- events ------------------------------------------------------------------------------------
 
 
+def nothing(entry: Entry) -> Projected:
+    """What is left of an entry that was disposed of: that it was there."""
+    return Projected(entry.seq, clean(entry.id))
+
+
 def event(entry: Entry) -> Projected:
     """What happened to an attempt; or how a message was judged as a whole."""
     document = entry.document
     if document["event"] == events.JUDGED:
         return Projected(entry.seq, clean(entry.id), judged=_as_a_whole(entry))
+    if document["event"] in events.ACTS:
+        return Projected(entry.seq, clean(entry.id), act=_act(entry))
     seconds = document.get("seconds")
     found = document["event"] == events.ALSO_FOUND  # whose it was, and where
     return Projected(
@@ -449,6 +459,16 @@ def _decision(entry: Entry) -> Decision | None:
     )
 
 
+def _act(entry: Entry) -> ActRow:
+    return {
+        "seq": entry.seq,
+        "subject": clean(entry.subject_id),
+        "event": entry.document["event"],
+        "at": entry.received,
+        "document": clean_json(entry.document, _DOCUMENT_LIMIT),
+    }
+
+
 def judged_document(whole: str, parts: Sequence[Part], verdict: Mapping[str, Any]) -> dict[str, Any]:
     """The event that says how a message was judged as a whole (`whole`: its content id); `event` reads it."""
     records = [{"seq": part.seq, "id": part.id} for part in parts]
@@ -486,6 +506,8 @@ def gathered(entries: Iterable[Projected], last: Projected, judge_since: datetim
             batch.notices.append(each.notice)
         if each.decision is not None:
             batch.decisions.append(each.decision)
+        if each.act is not None:
+            batch.acts.append(each.act)
         batch.participants += each.participants
         batch.findings += each.findings
     return batch

@@ -80,15 +80,18 @@ class SearchFollower:
             found = catalog_facts.catalogued(connection, {seq for seqs in changed for seq in seqs})
         self._maker.forget()
         documents: dict[int, Document] = {}
+        gone: set[int] = set()
         until, last = monotonic() + _SECONDS, after
         for entry, seqs in zip(entries, changed, strict=True):
+            gone.update(_disposed(entry))
             for seq in seqs:
                 if seq in found and seq not in documents:
                     documents.update(self._documents(seq, found[seq]))
             last = entry.seq
             if monotonic() > until or should_stop():
                 break
-        self._writer.write(documents.values(), last)
+        self._writer.remove(gone)
+        self._writer.write((each for seq, each in documents.items() if seq not in gone), last)
         self._remember(documents, known)
         return Step(last, len(documents), known - last)
 
@@ -133,11 +136,20 @@ class SearchFollower:
 
 def _concerned(entry: Entry, ids: Mapping[str, int]) -> tuple[int, ...]:
     """The messages, by number, that an entry is, or tells something new of."""
+    if entry.disposed:
+        return ()
     if entry.kind == "message":
         return (entry.seq,)
     if entry.document.get("event") == events.JUDGED:
         return tuple(int(record["seq"]) for record in entry.document["records"])
     return (ids[entry.subject_id],) if _tells(entry) and entry.subject_id in ids else ()
+
+
+def _disposed(entry: Entry) -> Iterator[int]:
+    """The entries of which an event says that they were disposed of."""
+    if entry.document.get("event") == events.DISPOSED:
+        for first, last in entry.document["entries"]:
+            yield from range(int(first), int(last) + 1)
 
 
 def _judges(entry: Entry) -> bool:

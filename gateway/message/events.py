@@ -25,7 +25,28 @@ VIEWED = "viewed"  # somebody read the content
 ALSO_FOUND = "also-found"  # an import found the same octets elsewhere
 JUDGED = "judged"  # the rules' last word on all transactions of the message
 
+# What people decide about records. Their subject is what is decided about: a message, or a matter, a batch or an export
+# with an id of its own. The catalog keeps their documents whole, as `acts`.
+LABELLED = "labelled"
+MATTER_OPENED = "matter-opened"
+MATTER_HELD = "matter-held"
+MATTER_LIFTED = "matter-lifted"
+MATTER_CLOSED = "matter-closed"
+DISPOSAL_PROPOSED = "disposal-proposed"
+DISPOSAL_PERMITTED = "disposal-permitted"
+DISPOSAL_APPROVED = "disposal-approved"
+DISPOSAL_WITHDRAWN = "disposal-withdrawn"
+DISPOSAL_BEGUN = "disposal-begun"
+DISPOSED = "disposed"
+DISPOSAL_DONE = "disposal-done"
+EXPORTED = "exported"
+
+ACTS = frozenset({
+    LABELLED, MATTER_OPENED, MATTER_HELD, MATTER_LIFTED, MATTER_CLOSED, DISPOSAL_PROPOSED, DISPOSAL_PERMITTED,
+    DISPOSAL_APPROVED, DISPOSAL_WITHDRAWN, DISPOSAL_BEGUN, DISPOSED, DISPOSAL_DONE, EXPORTED,
+})  # fmt: skip
+
 # These do not by themselves say where the message is now: a decision may come too late.
-NO_OUTCOME = frozenset({RELEASED, TURNED_DOWN, ESCALATED, VIEWED, ALSO_FOUND, JUDGED})
+NO_OUTCOME = frozenset({RELEASED, TURNED_DOWN, ESCALATED, VIEWED, ALSO_FOUND, JUDGED}) | ACTS
 # These are no attempt to deliver it.
 NO_ATTEMPT = NO_OUTCOME | {HELD}

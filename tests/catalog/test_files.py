@@ -119,7 +119,7 @@ def test_one_rebuild_at_a_time(tmp_path: Path) -> None:
     [
         (
             "UPDATE watermark SET schema_version = 0",
-            "made by another version .schema 0, expected 4.; run mailgw reindex",
+            r"made by another version .schema 0, expected \d+.; run mailgw reindex",
         ),
         ("DROP TABLE watermark", "made by another version .schema None"),
     ],

@@ -230,7 +230,7 @@ def as_nobody(here: Searched, *arguments: str) -> subprocess.CompletedProcess[st
     nobody = pwd.getpwnam("nobody")
     # Started by root: the interpreter may stand where only root can read.
     script = (
-        "import os, sys; from gateway.cli.main import main; import gateway.cli.hold.recording; "
+        "import os, sys; from gateway.cli.main import main; import gateway.cli.recording; "
         f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid}); "
         "sys.argv[0] = 'mailgw'; main()"
     )

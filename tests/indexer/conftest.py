@@ -42,6 +42,7 @@ class MemoryEntry:
     document: dict[str, Any]
     sha256: str | None
     size: int
+    disposed: bool = False
 
 
 @dataclass

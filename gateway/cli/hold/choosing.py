@@ -13,10 +13,9 @@ from gateway.catalog import holds, queries
 from gateway.catalog.holds import Held
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
-from gateway.cli.options import fail
+from gateway.cli.options import WRONG_USAGE, fail
 from gateway.config import Config
 
-WRONG_USAGE = 2
 ID_HELP = "Archive id, or at least the first 8 characters of it."
 
 _NAME = re.compile(r"[0-9a-f-]{8,36}")

@@ -21,9 +21,17 @@ from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.shapes import moment
 from gateway.catalog.store import read_watermark
 from gateway.catalog.words import clean_json
-from gateway.cli.hold.choosing import ID_HELP, WRONG_USAGE, catalog, chosen
-from gateway.cli.hold.recording import ByOption, Recorded, become_owner, record, who
-from gateway.cli.options import FOUND_WRONG, ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.hold.choosing import ID_HELP, catalog, chosen
+from gateway.cli.options import (
+    FOUND_WRONG,
+    WRONG_USAGE,
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    print_json,
+)
+from gateway.cli.recording import ByOption, Recorded, become_owner, record, who
 from gateway.config import Config
 from gateway.holds import decisions
 from gateway.holds.decisions import NotOpen, became, require_open

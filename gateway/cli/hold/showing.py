@@ -17,10 +17,10 @@ from gateway.catalog.holds import Held
 from gateway.catalog.shapes import Json, moment
 from gateway.catalog.whole import SUPERSEDED
 from gateway.catalog.words import clean_json
-from gateway.cli.hold.choosing import ID_HELP, WRONG_USAGE, catalog, chosen
+from gateway.cli.hold.choosing import ID_HELP, catalog, chosen
 from gateway.cli.hold.listing import outlook
-from gateway.cli.hold.recording import ByOption, become_owner, record, who
-from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.options import WRONG_USAGE, ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.recording import ByOption, become_owner, record, who
 from gateway.config import Config
 from gateway.holds import decisions
 from gateway.holds.content import Content, content

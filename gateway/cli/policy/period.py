@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from gateway.cli.options import fail
+from gateway.cli.options import WRONG_USAGE, fail
 
 SINCE = "First moment: 2026-11-01, 2026-11-01T08:00, or how long ago: 30d, 12h."
 UNTIL = "Last day, or first moment after: 2026-11-30, 2026-11-30T16:00, or how long ago: 1d."
-WRONG_USAGE = 2
 
 _AGO = re.compile(r"(\d{1,6})([wdhm])", re.ASCII)
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}

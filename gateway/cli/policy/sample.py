@@ -30,8 +30,8 @@ from gateway.catalog import queries
 from gateway.catalog.queries import Coverage
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.sample import Candidate, Draw, allocate, candidates, recipients
-from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
-from gateway.cli.policy.period import SINCE, UNTIL, WRONG_USAGE, Period, period
+from gateway.cli.options import WRONG_USAGE, ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.policy.period import SINCE, UNTIL, Period, period
 from gateway.cli.policy.today import read_directory
 from gateway.config import Config
 from gateway.directory.snapshot import Directory

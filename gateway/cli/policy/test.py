@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
-from gateway.cli.policy.period import WRONG_USAGE
+from gateway.cli.options import WRONG_USAGE, ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.cli.policy.today import read_directory
 from gateway.config import Config
 from gateway.directory.snapshot import Directory

@@ -19,8 +19,7 @@ from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
 from gateway.catalog import queries
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.shapes import HIT_KEYS, Json, moment
-from gateway.cli.options import fail
-from gateway.cli.searching.options import WRONG_USAGE
+from gateway.cli.options import WRONG_USAGE, fail
 from gateway.config import Config
 from gateway.search.engine import (
     BadCursor,

@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import fail
+from gateway.cli.options import WRONG_USAGE, fail
 from gateway.search.engine import PAGE, Collapse, Facet, Sort, Step
-
-WRONG_USAGE = 2
 
 _WHICH = "Which results, and how many"
 _SHOWN = "What is shown"

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from gateway.cli.options import fail, print_json
+from gateway.cli.options import WRONG_USAGE, fail, print_json
 from gateway.cli.searching import saving
-from gateway.cli.searching.options import WRONG_USAGE
 from gateway.cli.searching.roster import Roster
 from gateway.config import Config
 from gateway.message.printable import printable

@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 import typer
 
 from gateway.catalog.shapes import Json
-from gateway.cli.options import FOUND_WRONG, fail, print_json
+from gateway.cli.options import FOUND_WRONG, WRONG_USAGE, fail, print_json
 from gateway.cli.searching.asking import not_for_this_user
-from gateway.cli.searching.options import WRONG_USAGE
 from gateway.config import Config
 from gateway.message.printable import printable
 from gateway.search.query import QueryError
@@ -110,7 +109,7 @@ def _who() -> str:
 
 
 def _become_owner(settings: Config) -> None:
-    from gateway.cli.hold.recording import become_owner
+    from gateway.cli.recording import become_owner
 
     become_owner(settings.storage.path)
 

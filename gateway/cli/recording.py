@@ -21,8 +21,7 @@ import orjson
 import typer
 
 from gateway.archive import ArchiveUnavailable
-from gateway.cli.hold.choosing import WRONG_USAGE
-from gateway.cli.options import fail
+from gateway.cli.options import WRONG_USAGE, fail
 from gateway.config import Config
 from gateway.holds.decisions import name_of
 from gateway.service.appending import open_archive
