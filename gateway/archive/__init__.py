@@ -1,7 +1,8 @@
 """The archive: the record of every message received, and of what became of it.
 
 Promises: an entry is durable when `Archive.append` returns; entries carry one dense sequence over all
-volumes and processes; nothing changes an entry afterwards. `commit.py` tells why that holds.
+volumes and processes; nothing changes an entry afterwards. `commit.py` tells why that holds. A closed volume can be
+written anew (`rewriting`), with the same entries; of what was lawfully disposed of a tombstone is left then.
 `docs/archive-format.md` tells how to read a volume without this program.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from gateway.archive.archive import Archive, Observer
 from gateway.archive.entry import Entry, Kind
-from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason
+from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Disposed, Reason
 from gateway.archive.identity import uuid7
 from gateway.archive.randomness import RandomPool
 from gateway.archive.reader import Reader
@@ -19,6 +20,7 @@ __all__ = [
     "Archive",
     "ArchiveDamaged",
     "ArchiveUnavailable",
+    "Disposed",
     "Entry",
     "Kind",
     "Observer",

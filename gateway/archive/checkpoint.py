@@ -165,23 +165,28 @@ class Checkpointer:
         for volume in volumes.list_volumes(self._folder):
             if volume < newest and volume.log.exists():
                 try:
-                    self._seal(volume)
+                    seal(volume)
                 except (apsw.Error, OSError, ArchiveUnavailable) as error:
                     _log.warning(
                         "volume not closed", volume=volume.month, error=f"{type(error).__name__}: {error}"
                     )
-
-    def _seal(self, volume: Volume) -> None:
-        connection = volumes.open_for_append(volume)
-        try:
-            connection.set_busy_timeout(_READERS_MS)
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        finally:
-            connection.close()
 
     def _disconnect(self) -> None:
         connection, self._connection, self._opened = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(apsw.Error):
                 connection.close()
+
+
+def seal(volume: Volume, patience: int = _READERS_MS) -> None:
+    """Make one file of a volume that nobody writes to any more; while holding the checkpoint lock.
+
+    patience: milliseconds to wait for readers to leave the log. Raises apsw.Error, OSError and ArchiveUnavailable.
+    """
+    connection = volumes.open_for_append(volume)
+    try:
+        connection.set_busy_timeout(patience)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    finally:
+        connection.close()

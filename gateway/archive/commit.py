@@ -43,6 +43,7 @@ import apsw
 
 from gateway.archive import volume as volumes
 from gateway.archive.errors import ArchiveUnavailable, Reason, unavailable
+from gateway.archive.layout import WRITTEN
 from gateway.archive.lock import APPEND, CHECKPOINT, LOOK, AppendLock, FolderLock, raise_doubt
 from gateway.archive.payload import Payload
 from gateway.archive.volume import Volume
@@ -56,6 +57,7 @@ _COPIED = 256 * 1024
 _ROWS = 64
 _COLUMNS = 12
 _ROW = "(" + ", ".join("?" * _COLUMNS) + ")"
+_INSERT = f"INSERT INTO entry ({WRITTEN}) VALUES"
 _NEXT = "SELECT coalesce(max(seq) + 1, (SELECT first_seq FROM volume)) FROM entry"
 _REWRITE_STEP = 2**20
 
@@ -344,7 +346,7 @@ def _insert_rows(connection: apsw.Connection, first: int, rows: Sequence[Row]) -
 
 
 def _insertion(rows: int) -> str:
-    return " ".join(("INSERT INTO entry VALUES", ", ".join([_ROW] * rows)))
+    return " ".join((_INSERT, ", ".join([_ROW] * rows)))
 
 
 def _is_large(row: Row) -> bool:

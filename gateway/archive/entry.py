@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -47,6 +48,18 @@ class Digests(NamedTuple):
     salt: bytes
     document_sha256: bytes
     sha256: bytes | None  # of the bytes received; None for an event
+    # Of an entry that was disposed of, in the place of salt and digests, which are empty then: what the ledger's leaf
+    # was made of (`commitment`), for the document and for the bytes received.
+    commitments: tuple[bytes, bytes | None] | None = None
+
+
+class Tombstone(NamedTuple):
+    """What is left of an entry that was disposed of, beside its place."""
+
+    seq: int
+    document: bytes  # commitment
+    content: bytes | None  # commitment; None for an event
+    batch: bytes  # UUID of the disposal
 
 
 class Evidence(NamedTuple):
@@ -55,6 +68,11 @@ class Evidence(NamedTuple):
     digests: Digests
     document: bytes  # the JSON text in UTF-8, to the octet
     raw: bytes | None  # the octets received; None for an event
+
+
+def commitment(salt: bytes, digest: bytes) -> bytes:
+    """What binds to a digest without telling it."""
+    return hashlib.sha256(salt + digest).digest()
 
 
 def to_microseconds(moment: datetime) -> int:

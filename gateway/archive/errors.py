@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from enum import StrEnum
+from uuid import UUID
 
 import apsw
 
@@ -35,6 +36,25 @@ class ArchiveDamaged(Exception):
         self.volume = volume
         self.seq = seq
         self.text = text
+
+
+class Disposed(ArchiveDamaged):
+    """An entry was lawfully destroyed, by the disposal `batch`; its octets cannot be had, for good.
+
+    Whoever can do nothing about it takes it for an entry that cannot be read; its text says what happened.
+    """
+
+    def __init__(self, volume: str, seq: int, batch: UUID) -> None:
+        super().__init__(volume, seq, f"was lawfully disposed of, by batch {batch}")
+        self.batch = batch
+
+
+class NotRewritable(Exception):
+    """A volume cannot be rewritten, or not now; one line that says why."""
+
+
+class RewriteRunning(NotRewritable):
+    """Another process rewrites a volume of this archive."""
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

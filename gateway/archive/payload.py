@@ -1,21 +1,18 @@
-"""The bytes of a message as they are stored: hashed, and compressed where that helps.
+"""The bytes of a message as they are stored when it comes in: hashed, and compressed where that helps. Pure.
 
-Both directions are pure. `unseal` never hands out bytes that do not have the recorded SHA-256.
+`unpacking` has the way back, and `rewriting` what closed months are compressed with.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zstandard
 
 from gateway.archive.entry import Buffer
-
-ZSTD = "zstd"
-IDENTITY = "identity"
+from gateway.archive.layout import IDENTITY, ZSTD
 
 # Below this gain the reader's time is worth more than the space.
 _LEAST_GAIN = 0.03
@@ -73,32 +70,3 @@ def _sha256(raw: Buffer) -> bytes:
     for at in range(0, len(raw), _KEPT):
         digest.update(view[at : at + _KEPT])
     return digest.digest()
-
-
-def unseal(data: bytes, encoding: str, size: int, sha256: bytes) -> bytes:
-    """The bytes received. Raises ValueError, with what is wrong, unless they are exactly those."""
-    if encoding == ZSTD:
-        try:
-            if zstandard.frame_content_size(data) != size:
-                raise ValueError("the compressed bytes are of another message, or cut short")
-            data = _decompressor().decompress(data, max_output_size=size)
-        except zstandard.ZstdError as error:
-            raise ValueError(f"cannot be decompressed: {error}") from error
-    elif encoding != IDENTITY:
-        raise ValueError(f"unknown encoding {encoding!r}")
-    if len(data) != size:
-        raise ValueError(f"has {len(data)} octets; {size} were received")
-    if hashlib.sha256(data).digest() != sha256:
-        raise ValueError("does not have the SHA-256 that was recorded")
-    return data
-
-
-_own = threading.local()
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    """This thread's: making one takes as long as decompressing a message."""
-    found: zstandard.ZstdDecompressor | None = getattr(_own, "decompressor", None)
-    if found is None:
-        found = _own.decompressor = zstandard.ZstdDecompressor()
-    return found

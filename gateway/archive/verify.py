@@ -3,12 +3,12 @@
 Promises: goes on after a problem, holds one message in memory at a time, keeps transactions short, and changes
 nothing. It finds whatever changed in messages and documents, missing entries between the first and the last, and any
 bit of a volume that is not as it was written. It cannot know of entries missing at the very end, nor of a
-forger who mends digests and checksums as well; the ledger does (`records/verification`).
+forger who mends digests and checksums as well, nor whether what was disposed of was so lawfully; the ledger and the
+records of disposals tell (`records/verification`). A volume that is rewritten meanwhile is checked once more.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ import apsw
 
 from gateway.archive import volume as volumes
 from gateway.archive.entry import Digests, Kind
-from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
-from gateway.archive.reader import OpenVolume, digests_of, unsealed
+from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Disposed
+from gateway.archive.layout import SCHEMAS
+from gateway.archive.opened import ALL, SELECT, OpenVolume, Row, look
+from gateway.archive.rows import digests_of, octets_of, unsealed
 from gateway.archive.volume import Volume
 
-_COLUMNS = (
-    "SELECT seq, CAST(kind AS BLOB), id, subject, received, size, salt, document_sha256, sha256,"
-    " CAST(document AS BLOB), CAST(encoding AS BLOB), raw FROM entry WHERE "
-)
-_SOME = _COLUMNS + "seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-_EXACT = _COLUMNS + "seq = ?"
+_SOME = SELECT.format(ALL, "seq > ? AND seq <= ? ORDER BY seq LIMIT ?")
+_EXACT = SELECT.format(ALL, "seq = ?")
 _AT_ONCE = 200  # entries in one read transaction
 _BOUNDS = (
     "SELECT first_seq, coalesce((SELECT min(seq) FROM entry), first_seq),"
     " coalesce((SELECT max(seq) FROM entry), first_seq - 1) FROM volume"
 )
+_TOMBSTONES = "SELECT seq, batch FROM disposed WHERE seq > ? AND seq <= ?"
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
+_TRIES = 5  # a volume is rewritten once in a month, or in a disposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Problem:
 
     volume: str  # "2026-11"; empty where it is about no volume
     seq: int | None  # None: the volume, or whatever it is, as a whole
-    kind: str  # gap, extra, document, message, unreadable, pages, layout; others are `records/verification`'s
+    kind: str  # gap, extra, document, message, disposed, unreadable, pages, layout; others are `records/verification`'s
     text: str
 
 
@@ -54,6 +54,8 @@ class Examined(NamedTuple):
     seq: int
     digests: Digests | None  # None where the row could not be read, or has none
     problems: list[Problem]
+    document: bytes | None = None  # None, too, where it is damaged or was disposed of
+    batch: bytes | None = None  # by which it was disposed of
 
 
 class Bounds(NamedTuple):
@@ -73,25 +75,25 @@ def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
     found = volumes.list_volumes(folder)
     expected: int | None = None
     for at, volume in enumerate(found):
+        closed = at < len(found) - 1
         try:
-            opened = OpenVolume(volume, closed=at < len(found) - 1)
+            bounds, problems = look(volume, closed, _all_examined)
         except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
-            yield Problem(volume.month, None, "unreadable", str(error))
+            text = error.text if isinstance(error, ArchiveDamaged) else str(error)
+            yield Problem(volume.month, None, "unreadable", text)
             expected = None
             continue
-        try:
-            bounds = bounds_of(opened)
-            yield from order_problems(volume, bounds, expected)
-            for examined in examine(opened, bounds.first - 1, bounds.last):
-                yield from examined.problems
-            expected = bounds.last + 1
-            if pages:
-                yield from page_problems(volume, closed=opened.closed)
-        except ArchiveDamaged as error:
-            yield Problem(volume.month, None, "unreadable", error.text)
-            expected = None
-        finally:
-            opened.connection.close()
+        yield from order_problems(volume, bounds, expected)
+        yield from problems
+        expected = bounds.last + 1
+        if pages:
+            yield from page_problems(volume, closed=closed)
+
+
+def _all_examined(opened: OpenVolume) -> tuple[Bounds, list[Problem]]:
+    bounds = bounds_of(opened)
+    examined = examine(opened, bounds.first - 1, bounds.last)
+    return bounds, [problem for each in examined for problem in each.problems]
 
 
 def bounds_of(opened: OpenVolume) -> Bounds:
@@ -116,6 +118,7 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
     Entries that are missing are told with the next that is there, or with the last number asked for.
     """
     expected = after + 1
+    tombstones = _tombstones(opened, after, to)
     for seq, row in _rows(opened, after, to):
         problems = []
         if seq > expected:
@@ -123,7 +126,7 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
         if isinstance(row, ArchiveDamaged):
             yield Examined(seq, None, [*problems, Problem(opened.volume.month, seq, "unreadable", row.text)])
         else:
-            yield _examined(opened.volume, seq, row, problems)
+            yield _examined(opened, seq, row, problems, tombstones.get(seq))
         expected = seq + 1
     if expected <= to:
         yield Examined(to, None, [Problem(opened.volume.month, expected, "gap", _missing(expected, to))])
@@ -131,20 +134,31 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
 
 def page_problems(volume: Volume, *, closed: bool) -> Iterator[Problem]:
     """Whether every page of a volume has its checksum, and SQLite's structures and the layout are whole."""
+    for left in reversed(range(_TRIES)):
+        found, replaced = _pages(volume, closed)
+        if not replaced or not left:
+            yield from found
+            return
+
+
+def _pages(volume: Volume, closed: bool) -> tuple[list[Problem], bool]:
+    """What is wrong with the pages, and whether it is those of a file that was replaced meanwhile."""
     month = volume.month
+    found: list[Problem] = []
+    opened = None
     try:
         opened = OpenVolume(volume, closed=closed, checked=True)
     except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
-        yield Problem(month, None, "pages", f"its first page is not as it was written: {error}")
-        opened = None
+        text = f"its first page is not as it was written: {error}"
+        found.append(Problem(month, None, "pages", text))
     try:
         # Without its first page, such as in a copy that SQLite made, the others are looked at all the same.
         opened = opened or OpenVolume(volume, closed=closed)
     except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
-        yield Problem(month, None, "unreadable", str(error))
-        return
-    with closing(opened.connection):
-        yield from _damaged_pages(opened)
+        return [*found, Problem(month, None, "unreadable", str(error))], False
+    with closing(opened):
+        found += _damaged_pages(opened)
+        return found, opened.replaced()
 
 
 def _damaged_pages(opened: OpenVolume) -> Iterator[Problem]:
@@ -164,7 +178,7 @@ def _on_damaged_pages(opened: OpenVolume) -> Iterator[Problem]:
     """Entries with octets on a page that is not as it was written, which need not be their own."""
     try:
         unchecked = OpenVolume(opened.volume, closed=opened.closed)
-        with closing(unchecked.connection):
+        with closing(unchecked):
             bounds = bounds_of(unchecked)
     except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError):
         return
@@ -179,26 +193,28 @@ def _layout(opened: OpenVolume) -> Iterator[Problem]:
     """Whether tables, triggers and description are those that every volume has: triggers go first in a forgery."""
     month = opened.volume.month
     there = {(row[0], row[1]): row for row in opened.rows(0, _OBJECTS)}
-    wanted = {(row[0], row[1]): row for row in _objects()}
+    wanted = {(row[0], row[1]): row for row in _objects(opened.format)}
     for kind, name in sorted(there.keys() ^ wanted.keys()):
         text = f"{kind} {name} is " + ("missing" if (kind, name) in wanted else "none of the layout")
         yield Problem(month, None, "layout", text)
     for key in sorted(there.keys() & wanted.keys()):
         if there[key] != wanted[key]:
             yield Problem(month, None, "layout", f"{key[0]} {key[1]} is not as it is in every volume")
-    ((described,),) = opened.rows(0, "SELECT month FROM volume")
+    ((described, format),) = opened.rows(0, "SELECT month, format FROM volume")
     if described != month:
         yield Problem(month, None, "layout", f"the volume says that it is of {described}")
+    if format != opened.format:
+        yield Problem(month, None, "layout", f"the volume says that it is of format {format}")
 
 
 @cache
-def _objects() -> list[tuple[Any, ...]]:
+def _objects(format: int) -> list[tuple[Any, ...]]:
     with closing(apsw.Connection(":memory:")) as connection:
-        connection.execute(volumes.SCHEMA)
+        connection.execute(SCHEMAS[format])
         return list(connection.execute(_OBJECTS))
 
 
-def _rows(opened: OpenVolume, after: int, to: int) -> Iterator[tuple[int, tuple[Any, ...] | ArchiveDamaged]]:
+def _rows(opened: OpenVolume, after: int, to: int) -> Iterator[tuple[int, Row | ArchiveDamaged]]:
     """Rows in sequence; for one on a page that cannot be read, the error."""
     while after < to:
         before = after
@@ -214,9 +230,7 @@ def _rows(opened: OpenVolume, after: int, to: int) -> Iterator[tuple[int, tuple[
             return
 
 
-def _one_by_one(
-    opened: OpenVolume, after: int, to: int
-) -> Iterator[tuple[int, tuple[Any, ...] | ArchiveDamaged]]:
+def _one_by_one(opened: OpenVolume, after: int, to: int) -> Iterator[tuple[int, Row | ArchiveDamaged]]:
     """What can be read around a damaged page: up to the first entry behind it."""
     damaged = False
     for seq in range(after + 1, to + 1):
@@ -232,25 +246,50 @@ def _one_by_one(
                 return
 
 
-def _examined(volume: Volume, seq: int, row: tuple[Any, ...], problems: list[Problem]) -> Examined:
-    *columns, document, encoding, raw = row
+def _tombstones(opened: OpenVolume, after: int, to: int) -> dict[int, bytes]:
+    """The batches by which entries were disposed of; those that can be read."""
+    if opened.format == 1:
+        return {}
     try:
-        digests: Digests | None = digests_of(volume, seq, tuple(columns))
+        return dict(opened.rows(after + 1, _TOMBSTONES, after, to))
+    except ArchiveDamaged:
+        return {}  # each entry without its own is told
+
+
+def _examined(
+    opened: OpenVolume, seq: int, row: Row, problems: list[Problem], batch: bytes | None
+) -> Examined:
+    *columns, how, stored, encoding, raw = row
+    month = opened.volume.month
+    try:
+        digests: Digests | None = digests_of(opened, seq, tuple(columns))
     except ArchiveDamaged as error:
         digests = None
-        problems.append(Problem(volume.month, seq, "document", error.text))
+        problems.append(Problem(month, seq, "document", error.text))
+    if digests is not None and digests.commitments is not None:
+        if not how is stored is encoding is raw is None:
+            problems.append(
+                Problem(month, seq, "disposed", "something is left of an entry that was disposed of")
+            )
+        return Examined(seq, digests, problems, batch=batch)
+    if batch is not None:
+        problems.append(Problem(month, seq, "disposed", "an entry that was not disposed of has a tombstone"))
     _, kind, _, _, _, size, _, document_sha256, sha256 = columns
-    if not isinstance(document, bytes) or hashlib.sha256(document).digest() != document_sha256:
-        text = "document does not have the SHA-256 that was recorded"
-        problems.append(Problem(volume.month, seq, "document", text))
+    document = None
+    try:
+        document = octets_of(opened, seq, kind, how, stored, document_sha256)
+    except ArchiveDamaged as error:
+        problems.append(Problem(month, seq, "document", error.text))
     if kind != Kind.EVENT.encode():
         try:
-            unsealed(volume, seq, (encoding, size, sha256, raw))
+            unsealed(opened, seq, (encoding, size, sha256, raw))
+        except Disposed:
+            problems.append(Problem(month, seq, "message", "message is missing"))
         except ArchiveDamaged as error:
-            problems.append(Problem(volume.month, seq, "message", error.text))
+            problems.append(Problem(month, seq, "message", error.text))
     elif raw is not None or encoding is not None or size:
-        problems.append(Problem(volume.month, seq, "message", "an event has a message"))
-    return Examined(seq, digests, problems)
+        problems.append(Problem(month, seq, "message", "an event has a message"))
+    return Examined(seq, digests, problems, document)
 
 
 def _missing(first: int, last: int) -> str:

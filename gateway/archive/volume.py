@@ -31,8 +31,8 @@ import structlog
 from gateway import __version__
 from gateway.archive.entry import from_microseconds
 from gateway.archive.errors import ArchiveUnavailable, Reason
+from gateway.archive.layout import DESCRIPTION, FORMAT, FORMATS, INDEX, TABLES
 
-FORMAT = 1
 APPLICATION_ID = 0x4D47_4156  # "MGAV": lets file(1) and readers know a volume by its header
 
 # Measured with zstd-compressed 4 KB messages and with 10 MB ones: larger pages make the file a fifth
@@ -63,57 +63,6 @@ _BUSY_MS = 10_000  # for locks of other programs, such as a backup; our own proc
 _NAME = re.compile(r"\d{4}-(0[1-9]|1[0-2])\.sqlite")
 
 _log = structlog.get_logger(__name__)
-
-_DESCRIPTION = """\
-One month of the mail archive of a school district, written by the District Mail Gateway. Each row of \
-`entry` is a message received by SMTP (`kind` 'message') or something that happened to one (`kind` 'event', \
-whose `subject` is the `id` of the message). `seq` numbers all entries of all volumes without a gap. \
-`raw` holds the exact octets received: as they are (`encoding` 'identity') or as one Zstandard frame \
-(`encoding` 'zstd', RFC 8878). `sha256` is the SHA-256 of the octets received, `size` their number. \
-`document` is JSON: the SMTP envelope and the verdict of a message, the facts of an event; \
-`document_sha256` is the SHA-256 of its UTF-8 text. `received` counts microseconds since \
-1970-01-01T00:00:00Z. `id` and `subject` are UUIDs (RFC 9562). `salt` is random and makes hashes of the \
-entry that are published elsewhere unguessable. Rows are never changed; a volume is never written to once \
-a newer one exists."""
-
-SCHEMA = """
-CREATE TABLE volume (
-  format INTEGER NOT NULL,      -- version of this layout
-  month TEXT NOT NULL,          -- UTC month in which the volume was begun, YYYY-MM
-  first_seq INTEGER NOT NULL,   -- seq of the first entry; the previous volume ends just before it
-  created TEXT NOT NULL,        -- ISO 8601, UTC
-  gateway TEXT NOT NULL,        -- version of the program that created the volume
-  description TEXT NOT NULL
-) STRICT;
-CREATE TABLE entry (
-  seq INTEGER PRIMARY KEY,      -- dense over all volumes
-  kind TEXT NOT NULL CHECK (kind IN ('message', 'event')),
-  id BLOB NOT NULL CHECK (length(id) = 16),            -- UUIDv7
-  subject BLOB NOT NULL CHECK (length(subject) = 16),  -- id of the message it is about
-  received INTEGER NOT NULL,    -- microseconds since 1970-01-01T00:00:00Z
-  document TEXT NOT NULL,       -- JSON
-  document_sha256 BLOB CHECK (length(document_sha256) = 32),
-  sha256 BLOB CHECK (length(sha256) = 32),             -- of the octets received; NULL for an event
-  size INTEGER NOT NULL,        -- octets received; 0 for an event
-  salt BLOB CHECK (length(salt) = 16),
-  encoding TEXT CHECK (encoding IN ('zstd', 'identity')),
-  raw BLOB
-) STRICT;
-CREATE INDEX entry_subject ON entry (subject);
-CREATE TRIGGER entry_in_sequence BEFORE INSERT ON entry
-  WHEN NEW.seq IS NOT (SELECT coalesce(max(seq) + 1, (SELECT first_seq FROM volume)) FROM entry)
-  BEGIN SELECT raise(ABORT, 'an entry must continue the sequence'); END;
-CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry
-  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
-CREATE TRIGGER entry_never_goes BEFORE DELETE ON entry
-  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
-CREATE TRIGGER volume_is_one_row BEFORE INSERT ON volume WHEN EXISTS (SELECT 1 FROM volume)
-  BEGIN SELECT raise(ABORT, 'a volume is described once'); END;
-CREATE TRIGGER volume_never_changes BEFORE UPDATE ON volume
-  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
-CREATE TRIGGER volume_never_goes BEFORE DELETE ON volume
-  BEGIN SELECT raise(ABORT, 'the archive is append-only'); END;
-"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -155,17 +104,9 @@ def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
     """Make an empty volume, complete and durable when it appears; only while holding the append lock."""
     draft = folder / f".{month}.new"
     draft.unlink(missing_ok=True)
-    connection = apsw.Connection(os.fspath(draft), vfs=VFS)
+    connection = new_file(draft, Described(month, first_seq, iso(now_us), __version__))
     try:
-        connection.execute(f"PRAGMA page_size={PAGE_SIZE}; PRAGMA synchronous=FULL")
-        connection.reserve_bytes("main", _CHECKSUMS)
-        with connection:
-            connection.execute(SCHEMA)
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT}")
-            connection.execute(
-                "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?)",
-                (FORMAT, month, first_seq, _iso(now_us), __version__, _DESCRIPTION),
-            )
+        connection.execute(INDEX)
         connection.pragma("journal_mode", "wal")
     finally:
         connection.close()
@@ -176,6 +117,44 @@ def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
     draft.rename(volume.path)
     sync_path(folder)
     return volume
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a volume's own row says."""
+
+    month: str
+    first_seq: int
+    created: str  # ISO 8601
+    gateway: str  # version of the program that created it
+    rewritten: str | None = None  # ISO 8601
+
+
+def new_file(path: Path, described: Described) -> apsw.Connection:
+    """A volume's file without entries, and without its index; not a volume before it has the name of one."""
+    connection = apsw.Connection(os.fspath(path), vfs=VFS)
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}; PRAGMA synchronous=FULL")
+        connection.reserve_bytes("main", _CHECKSUMS)
+        with connection:
+            connection.execute(TABLES)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT}")
+            connection.execute(
+                "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    FORMAT,
+                    described.month,
+                    described.first_seq,
+                    described.created,
+                    described.gateway,
+                    DESCRIPTION,
+                    described.rewritten,
+                ),
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _set_aside(volume: Volume) -> None:
@@ -276,9 +255,10 @@ def is_damage(error: Exception) -> bool:
 
 def _check_format(connection: apsw.Connection, volume: Volume) -> None:
     found = (connection.pragma("application_id"), connection.pragma("user_version"))
-    if found != (APPLICATION_ID, FORMAT):
-        raise ArchiveUnavailable(Reason.IO, f"{volume.path.name}: not a volume of format {FORMAT}: {found}")
+    if found[0] != APPLICATION_ID or found[1] not in FORMATS:
+        known = " or ".join(map(str, FORMATS))
+        raise ArchiveUnavailable(Reason.IO, f"{volume.path.name}: not a volume of format {known}: {found}")
 
 
-def _iso(microseconds: int) -> str:
+def iso(microseconds: int) -> str:
     return from_microseconds(microseconds).astimezone(UTC).isoformat(timespec="microseconds")

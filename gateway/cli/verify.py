@@ -17,6 +17,7 @@ from rich.progress import Progress
 from gateway.archive import Problem
 from gateway.cli.options import FOUND_WRONG, ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.config import Config
+from gateway.message.printable import printable
 from gateway.records.verification.run import Subject, Summary, Verification, VerificationFailed
 
 
@@ -47,7 +48,8 @@ def verify(
 
     Each message and document is compared with its digest, each entry with its leaf in the ledger, the ledger with
     every checkpoint that was signed, also with those in the folders that it is published to, and the catalog with the
-    archive. Mail flows meanwhile; what comes in is not checked. docs/evidence.md tells what each kind of problem means.
+    archive. What was disposed of must be on record, and is told at the end. Mail flows meanwhile; what comes in is not
+    checked. docs/evidence.md tells what each kind of problem means.
     """
     settings = load_config(config)
     settings.storage.run.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -72,6 +74,9 @@ def verify(
                 typer.echo(_line(problem))
     except (VerificationFailed, OSError) as error:
         raise fail(str(error)) from None
+    if json:
+        for disposal in run.summary.disposals:
+            print_json({"kind": "disposal", **asdict(disposal)})
     for line in _told(run.summary, monotonic() - started):
         typer.echo(line, err=True)
     raise typer.Exit(FOUND_WRONG if run.summary.problems else 0)
@@ -104,4 +109,12 @@ def _told(summary: Summary, seconds: float) -> Iterable[str]:
     yield f"{summary.entries} entries, {summary.problems} problems, {megabytes:.1f} MB of messages, {seconds:.1f} s"
     checkpoints = f"{summary.checkpoints} checkpoint{'s' if summary.checkpoints != 1 else ''}"
     yield f"{summary.attested} entries attested by {checkpoints}"
+    for each in summary.disposals:
+        entries = f"{each.entries} entr{'y' if each.entries == 1 else 'ies'}"
+        permission = (
+            f"permission {printable(each.permission)} of {printable(each.date)}" if each.permission else ""
+        )
+        by = f"approved by {printable(', '.join(each.by))}" if each.by else ""
+        why = ", ".join(part for part in (each.at[:10], permission, by) if part)
+        yield f"lawfully disposed of: {entries}, batch {each.batch} ({why})"
     yield from summary.notes

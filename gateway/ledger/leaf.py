@@ -5,7 +5,8 @@
 JSON in the canonical form of RFC 8785: keys sorted, no blanks, ASCII only. `content` and `document` are commitments:
 SHA-256 of the entry's salt and of the SHA-256 of the octets received, or of the JSON document. So a leaf is made from
 what the archive keeps beside an entry, without reading the message; it tells nothing about the message to somebody
-without the salt, not even to one who guesses it; and once the salt is destroyed, nobody can tell any more.
+without the salt, not even to one who guesses it; and once the salt is destroyed, nobody can tell any more. Of an entry
+that was disposed of the archive keeps the two commitments, so its leaf can still be made.
 Pure.
 """
 
@@ -55,21 +56,21 @@ def leaf_of(
     salt: bytes,
     document_sha256: bytes,
     sha256: bytes | None,
+    commitments: tuple[bytes, bytes | None] | None = None,
 ) -> Leaf:
     """The leaf of an archived entry, by the columns of its row.
 
-    id, subject: the 16 octets of a UUID. sha256: of the octets received; None for an event. Raises ValueError.
+    id, subject: the 16 octets of a UUID. sha256: of the octets received; None for an event. commitments: to document
+    and content of an entry that was disposed of, which has neither salt nor digests any more. Raises ValueError.
     """
-    return Leaf(
-        seq=seq,
-        kind=kind,
-        id=_uuid(id),
-        subject=_uuid(subject),
-        received=received,
-        size=size,
-        document=commitment(salt, document_sha256),
-        content=commitment(salt, sha256) if sha256 is not None else None,
-    )
+    content: str | None
+    if commitments is not None:
+        document, content = commitments[0].hex(), commitments[1].hex() if commitments[1] is not None else None
+    else:
+        document = commitment(salt, document_sha256)
+        content = commitment(salt, sha256) if sha256 is not None else None
+    own = _uuid(id)
+    return Leaf(seq, kind, own, own if subject == id else _uuid(subject), received, size, document, content)
 
 
 def commitment(salt: bytes, digest: bytes) -> str:

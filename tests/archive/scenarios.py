@@ -17,8 +17,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from gateway.archive import Archive, ArchiveUnavailable, Reader, Reason, uuid7, verify
+from gateway.archive.entry import to_microseconds
+from gateway.archive.rewriting import rewrite
 
 NOBODY = 65534
 
@@ -149,6 +152,44 @@ async def disk_full() -> None:
     assert kept == list(range(1, len(kept) + 1))
     assert list(verify(folder, pages=True)) == []
     await archive.aclose()
+
+
+async def rewriting_disk_full() -> None:
+    """A disk fills up while a volume is rewritten: the old volume stays, and mail goes on when there is room again."""
+    disk = Path(sys.argv[2])
+    small_disk(disk)
+    folder = disk / "archive"
+    moment = [datetime(2026, 10, 5, tzinfo=UTC)]
+    archive = Archive(
+        folder, compression_level=0, min_free=0, observer=Observer(), clock=lambda: to_microseconds(moment[0])
+    )
+    raws = [os.urandom(50_000) for _ in range(20)]
+    for raw in raws:
+        await append(archive, raw)
+    moment[0] = datetime(2026, 11, 1, tzinfo=UTC)
+    await append(archive, b"november")
+    await archive.aclose()
+    before = (folder / "2026-10.sqlite").read_bytes()
+    ballast = disk / "ballast"
+
+    def fill(_seq: int) -> bool:
+        free = os.statvfs(disk)
+        ballast.write_bytes(b"x" * (free.f_bavail * free.f_frsize - 200_000))
+        return False
+
+    batch = UUID(int=1, version=4)
+    try:
+        rewrite(folder, "2026-10", dispose={3: batch}, is_held=fill)
+        raise AssertionError("there was room")
+    except ArchiveUnavailable as error:
+        assert error.reason is Reason.FULL, error
+    assert (folder / "2026-10.sqlite").read_bytes() == before
+    assert not list(folder.glob(".*"))
+    ballast.unlink()
+    assert rewrite(folder, "2026-10", dispose={3: batch}, is_held=lambda _seq: False).disposed == (3,)
+    assert list(verify(folder, pages=True)) == []
+    with closing(Reader(folder)) as reader:
+        assert [reader.raw(seq) for seq in (1, 2, 4)] == [raws[0], raws[1], raws[3]]
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ async def test_the_lock_file_may_vanish(bench: Bench) -> None:
     assert list(verify(bench.folder)) == []
 
 
-SCENARIOS = ["write_fails", "not_writable", "read_only_folder", "disk_full"]
+SCENARIOS = ["write_fails", "not_writable", "read_only_folder", "disk_full", "rewriting_disk_full"]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -44,7 +44,7 @@ def connection(bench: Bench) -> Iterator[apsw.Connection]:
         "DELETE FROM entry WHERE seq = 3",
         "DELETE FROM entry",
         "INSERT OR REPLACE INTO entry SELECT * FROM entry WHERE seq = 2",
-        "INSERT INTO entry SELECT 5, kind, id, subject, received, document, document_sha256, sha256, size, salt,"
+        "INSERT INTO entry SELECT 5, kind, id, subject, received, NULL, document, document_sha256, sha256, size, salt,"
         " encoding, raw FROM entry WHERE seq = 3",
         "INSERT INTO entry (kind, id, subject, received, document, size) VALUES ('event', x'', x'', 0, '', 0)",
         "UPDATE volume SET first_seq = 0",
@@ -60,7 +60,7 @@ def test_refuses_changes(connection: apsw.Connection, statement: str) -> None:
 
 def test_describes_itself(connection: apsw.Connection) -> None:
     (row,) = connection.execute("SELECT format, month, first_seq, created, description FROM volume")
-    assert row[:4] == (1, "2026-11", 1, "2026-11-22T12:00:00.000000+00:00")
+    assert row[:4] == (2, "2026-11", 1, "2026-11-22T12:00:00.000000+00:00")
     columns = [column[1] for column in connection.execute("PRAGMA table_info(entry)")]
     assert [name for name in columns if f"`{name}`" not in str(row[4])] == []
 

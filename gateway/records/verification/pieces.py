@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -19,12 +20,14 @@ from sqlalchemy.exc import DBAPIError
 from gateway.archive import volume as volumes
 from gateway.archive.entry import Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
-from gateway.archive.reader import OpenVolume
+from gateway.archive.opened import OpenVolume, look
 from gateway.archive.verify import Problem, bounds_of, examine, order_problems, page_problems
 from gateway.archive.volume import Volume
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.schema import messages
 from gateway.ledger.leaf import leaf_of
+from gateway.records.spans import spans_of
+from gateway.records.verification.disposals import Record, record_of
 
 ENTRIES = 5_000  # of a piece
 NO_LEAF = bytes(32)  # of an entry that cannot be read or is missing
@@ -49,6 +52,8 @@ class Checked:
     problems: list[Problem]
     leaves: list[bytes]
     octets: int  # of messages, as they were received
+    tombstones: dict[str, list[list[int]]] = field(default_factory=dict)  # spans of entries, by batch
+    records: list[Record] = field(default_factory=list)  # of disposals
 
 
 def plan(folder: Path) -> tuple[list[Piece], list[Problem]]:
@@ -63,9 +68,7 @@ def plan(folder: Path) -> tuple[list[Piece], list[Problem]]:
     for at, volume in enumerate(found):
         closed = at < len(found) - 1
         try:
-            opened = OpenVolume(volume, closed=closed)
-            with closing(opened.connection):
-                bounds = bounds_of(opened)
+            bounds = look(volume, closed, bounds_of)
         except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
             problems.append(Problem(volume.month, None, "unreadable", str(error)))
             expected = None
@@ -84,34 +87,52 @@ def check(piece: Piece, catalog: Path | None, known: int) -> Checked:
     """Check a piece. catalog: its folder, if it is to be compared; known: up to which entry it knows the archive."""
     if piece.pages:
         return Checked(piece, list(page_problems(piece.volume, closed=piece.closed)), [], 0)
+    try:
+        checked, stored = look(piece.volume, piece.closed, partial(_examined, piece))
+    except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
+        leaves = [NO_LEAF] * (piece.last - piece.first + 1)
+        return Checked(piece, [Problem(piece.volume.month, None, "unreadable", str(error))], leaves, 0)
+    if catalog is not None:
+        checked.problems.extend(_catalog_problems(checked, catalog, stored, known))
+    return checked
+
+
+def _examined(piece: Piece, opened: OpenVolume) -> tuple[Checked, dict[int, bytes]]:
+    """What is found of the entries, and the messages that the catalog must have, by number."""
     problems: list[Problem] = []
     leaves: list[bytes] = []
     stored: dict[int, bytes] = {}
+    disposed: dict[bytes, list[int]] = {}
+    records: list[Record] = []
     octets = 0
-    try:
-        opened = OpenVolume(piece.volume, closed=piece.closed)
-    except (apsw.Error, ArchiveUnavailable, OSError) as error:
-        leaves = [NO_LEAF] * (piece.last - piece.first + 1)
-        return Checked(piece, [Problem(piece.volume.month, None, "unreadable", str(error))], leaves, 0)
-    with closing(opened.connection):
-        for seq, digests, found in examine(opened, piece.first - 1, piece.last):
-            if found:
-                problems += found
-                leaves += [NO_LEAF] * (seq - piece.first - len(leaves))
-            if digests is None:
-                leaves.append(NO_LEAF)
-                continue
-            leaves.append(leaf_of(*digests).hash())
+    for seq, digests, found, document, batch in examine(opened, piece.first - 1, piece.last):
+        if found:
+            problems += found
+            leaves += [NO_LEAF] * (seq - piece.first - len(leaves))
+        if digests is None:
+            leaves.append(NO_LEAF)
+            continue
+        leaves.append(leaf_of(*digests).hash())
+        if digests.commitments is not None:
+            disposed.setdefault(batch or b"", []).append(seq)
+        elif digests.kind is Kind.MESSAGE:
             octets += digests.size
-            if catalog is not None and digests.kind is Kind.MESSAGE:
-                stored[seq] = digests.id
-    if catalog is not None:
-        problems += _catalog_problems(piece, catalog, stored, known)
-    return Checked(piece, problems, leaves, octets)
+            stored[seq] = digests.id
+        elif document is not None and (record := record_of(digests, document)) is not None:
+            records.append(record)
+    tombstones = {_batch(each): spans_of(numbers) for each, numbers in disposed.items()}
+    return Checked(piece, problems, leaves, octets, tombstones, records), stored
 
 
-def _catalog_problems(piece: Piece, folder: Path, stored: dict[int, bytes], known: int) -> Iterator[Problem]:
+def _batch(octets: bytes) -> str:
+    return str(UUID(bytes=octets)) if len(octets) == 16 else octets.hex()
+
+
+def _catalog_problems(
+    checked: Checked, folder: Path, stored: dict[int, bytes], known: int
+) -> Iterator[Problem]:
     """Whether the catalog has the messages that the archive has, as far as it follows it, and no other."""
+    piece = checked.piece
     last = min(piece.last, known)
     query = select(messages.c.seq, messages.c.id).where(messages.c.seq.between(piece.first, last))
     try:
@@ -122,5 +143,11 @@ def _catalog_problems(piece: Piece, folder: Path, stored: dict[int, bytes], know
         return
     for seq in sorted(there.keys() | {each for each in stored if each <= last}):
         if there.get(seq) != (str(UUID(bytes=stored[seq])) if seq in stored else None):
-            text = "missing in the catalog" if seq not in there else "not the message that the catalog has"
+            text = "missing in the catalog" if seq not in there else _not_the_message(checked, seq)
             yield Problem(piece.volume.month, seq, "catalog", f"{text}; `mailgw reindex` makes it anew")
+
+
+def _not_the_message(checked: Checked, seq: int) -> str:
+    if any(first <= seq <= last for spans in checked.tombstones.values() for first, last in spans):
+        return "it was disposed of, and is still in the catalog"
+    return "not the message that the catalog has"

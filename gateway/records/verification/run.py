@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
 from gateway.archive.verify import Problem
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
@@ -34,6 +35,7 @@ from gateway.ledger.note import NoteError
 from gateway.ledger.tree import Tree, TreeDamaged
 from gateway.records.verification.attested import Comparison, Signed
 from gateway.records.verification.checkpoints import CHECKPOINT, signature_problems, unvouched
+from gateway.records.verification.disposals import Disposal, Disposals, newer_records
 from gateway.records.verification.pieces import Checked, Piece, check, plan
 
 _AHEAD = 4  # pieces given to each process before the first is back
@@ -68,6 +70,9 @@ class Summary:
     checkpoints: int = 0
     problems: int = 0
     notes: list[str] = field(default_factory=list)  # what is no problem, but to be known
+    disposals: list[Disposal] = field(
+        default_factory=list
+    )  # what was lawfully destroyed; at the end of a run
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ class Verification:
     state: Path
     processes: int = 1
     summary: Summary = field(default_factory=Summary)
+    _disposals: Disposals = field(default_factory=Disposals, init=False)
 
     def run(self, *, resume: bool = False) -> Iterator[Problem | None]:
         """Problems as they are found; None after each piece. Read `summary` at any time."""
@@ -97,6 +103,7 @@ class Verification:
                 yield from self._counted(problems)
             left = [each for each in pieces if not _is_done(each, comparison.seq, whole)]
             for checked in self._checked(left):
+                self._disposals.take(checked.tombstones, checked.records)
                 yield from self._counted(checked.problems)
                 if checked.piece.pages:
                     whole.add(checked.piece.volume.month)
@@ -107,7 +114,19 @@ class Verification:
             yield from self._counted(comparison.end())
             if tree is not None:
                 yield from self._counted(_tree_problems(tree))
+            self._look_for_newer_records(comparison.seq)
+            yield from self._counted(self._disposals.end())
+            self.summary.disposals = self._disposals.told()
+            self.summary.notes += self._disposals.notes(comparison.seq, self.summary.attested)
         self.state.unlink(missing_ok=True)
+
+    def _look_for_newer_records(self, after: int) -> None:
+        """Where something is disposed of while this runs, the events that say so are not part of it."""
+        if not self._disposals.tombstones:
+            return
+        with closing(Reader(self.subject.archive)) as reader, suppress(ArchiveDamaged, ArchiveUnavailable):
+            for record in newer_records(reader, after):
+                self._disposals.take({}, [record])
 
     def _compared(self, comparison: Comparison, checked: Checked) -> Iterator[Problem]:
         self.summary.entries += checked.piece.last - max(checked.piece.first - 1, comparison.seq)
@@ -117,6 +136,7 @@ class Verification:
     def _counted(self, problems: Iterator[Problem] | list[Problem]) -> Iterator[Problem]:
         for problem in problems:
             self.summary.problems += 1
+            self._disposals.notice(problem)
             yield problem
 
     # --- the ledger ---
@@ -200,7 +220,12 @@ class Verification:
     # --- to be resumed ---
 
     def _save(self, comparison: Comparison, whole: set[str]) -> None:
-        facts = {"summary": asdict(self.summary), "whole": sorted(whole), "comparison": comparison.state()}
+        facts = {
+            "summary": asdict(self.summary),
+            "whole": sorted(whole),
+            "comparison": comparison.state(),
+            "disposals": self._disposals.state(),
+        }
         draft = self.state.with_name(f".{self.state.name}.new")
         draft.write_text(json.dumps(facts))
         draft.rename(self.state)
@@ -211,6 +236,7 @@ class Verification:
             facts = json.loads(self.state.read_text())
             going_on = comparison.resumed(facts["comparison"])
             before, whole = Summary(**facts["summary"]), {str(each) for each in facts["whole"]}
+            self._disposals = Disposals.resumed(facts["disposals"])
         except (OSError, ValueError, KeyError, TypeError):
             self.summary.notes.append("no run was broken off: this one began with the first entry")
             return comparison, set()
