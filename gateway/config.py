@@ -183,6 +183,11 @@ class Storage(Section):
         return self.path / "searches"
 
     @property
+    def exports(self) -> Path:
+        """The register of the numbers that exports gave."""
+        return self.path / "exports"
+
+    @property
     def ledger(self) -> Path:
         """The Merkle tree over the archive, and its signed checkpoints."""
         return self.path / "ledger"
@@ -365,6 +370,46 @@ class ArchiveSettings(Section):
     )
 
 
+class EncryptionSettings(Section):
+    """Encryption of the archive at rest (docs/encryption.md). Whoever loses the master key loses the mail."""
+
+    enabled: bool = Field(
+        False,
+        description="Encrypt new volumes. Those that are encrypted are read whatever this says, as long as a master "
+        "key is named.",
+    )
+    key_file: Path | None = Field(
+        None,
+        description="The master key, from a file that only the service's user may read; best not on the archive's "
+        "disk. `mailgw encryption new-key` makes it.",
+    )
+    key_variable: Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")] = Field(
+        "", description="Instead of `key_file`: the environment variable that holds the master key."
+    )
+    key_command: tuple[str, ...] = Field(
+        (),
+        description="Instead of `key_file`: a command with its arguments that prints the master key; no shell.",
+    )
+    key_timeout: Seconds = Field(
+        10.0, description="Seconds that `key_command` may take; mail may wait for it at the turn of a month."
+    )
+
+    @model_validator(mode="after")
+    def _one_master_key(self) -> EncryptionSettings:
+        named = [
+            name
+            for name in ("key_file", "key_variable", "key_command")
+            if getattr(self, name) not in (None, "", ())
+        ]
+        if len(named) > 1:
+            raise ValueError(f"expected one of {' and '.join(named)}, not several")
+        if self.enabled and not named:
+            raise ValueError(
+                "enabled: expected key_file, key_variable or key_command; nothing is encrypted without a master key"
+            )
+        return self
+
+
 class LedgerSettings(Section):
     """What makes the archive provable: signed checkpoints of the tree over all its entries."""
 
@@ -400,6 +445,15 @@ class SearchSettings(Section):
     """The search index."""
 
     ocr: bool = Field(True, description="Read scanned pages and pictures, where tesseract is installed.")
+
+
+class RetentionSettings(Section):
+    """How long mail is kept (docs/retention.md). Nothing is destroyed by a schedule: disposal has to be permitted."""
+
+    schedule: Path = Field(
+        Path("retention.toml"),
+        description="The retention schedule: series with their periods and authorities.",
+    )
 
 
 class DirectorySettings(Section):
@@ -647,8 +701,10 @@ class Config(Section):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     archive: ArchiveSettings = ArchiveSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     ledger: LedgerSettings = LedgerSettings()
     search: SearchSettings = SearchSettings()
+    retention: RetentionSettings = RetentionSettings()
     directory: DirectorySettings = DirectorySettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     policy: Policy = Policy()

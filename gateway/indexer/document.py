@@ -53,6 +53,7 @@ class Facts:
     findings: tuple[Found, ...] = ()
     holds: tuple[str, ...] = ()  # names of legal matters
     requests: tuple[str, ...] = ()  # names of public-records requests
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,6 +126,7 @@ def document(
         statuses=_each(found.status for found in facts.findings),
         holds=_each(facts.holds),
         requests=_each(facts.requests),
+        labels=_each(facts.labels),
         message_id=readable.reading.message_id or "",
         content_id=facts.content_id,
         text_id=alike.text,

@@ -129,6 +129,7 @@ def _facts(entry: Entry, one: Catalogued, reading: Reading, raw: bytes) -> Facts
         content_id=row["content_id"] or content_id(reading, raw),
         defects=tuple(row["defects"]),
         findings=tuple(_found(each) for each in one.findings),
+        labels=one.labels,
     )
 
 

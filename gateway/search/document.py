@@ -57,6 +57,7 @@ class Document:
     statuses: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()  # names of the legal matters for which it is kept
     requests: tuple[str, ...] = ()  # names of the public-records requests that it is part of
+    labels: tuple[str, ...] = ()  # that people gave it
 
     message_id: str = ""
     content_id: str = ""

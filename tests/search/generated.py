@@ -99,6 +99,7 @@ def documents(seq: int) -> st.SearchStrategy[Document]:
         statuses=_ids,
         holds=_ids,
         requests=_ids,
+        labels=_ids,
         message_id=_id,
         content_id=_id,
         text_id=_id,

@@ -290,6 +290,7 @@ def keyword(document: Document, field: Keyword) -> tuple[str, ...]:
         Keyword.SCHOOL: tuple(school.id for school in document.schools),
         Keyword.HOLD: tuple(map(as_named, document.holds)),
         Keyword.REQUEST: tuple(map(as_named, document.requests)),
+        Keyword.LABEL: document.labels,
     }
     one = {
         Keyword.DIRECTION: document.direction,

@@ -89,6 +89,8 @@ def _leaf(node: Node, zone: tzinfo) -> Said:
             return "have", _HAS.get(value, value)
         case Is(Keyword.DIRECTION, value):
             return "were", _DIRECTIONS.get(value, f"going {value}")
+        case Is(Keyword.HOLD, "", True):
+            return "are", "kept for any legal matter"
         case Is(field, value, prefix):
             verb, what = _FACTS[field]
             known = what.format(the="some" if prefix else "the")
@@ -178,6 +180,7 @@ _FACTS: dict[Keyword, Said] = {
     Keyword.OUTCOME: ("have", "{the} outcome"),
     Keyword.HOLD: ("are", "kept for {the} legal matter"),
     Keyword.REQUEST: ("are", "part of {the} public-records request"),
+    Keyword.LABEL: ("have", "{the} label"),
     Keyword.THREAD: ("belong", "to {the} thread"),
     Keyword.ID: ("have", "{the} archive id"),
     Keyword.MESSAGE_ID: ("have", "{the} Message-ID"),

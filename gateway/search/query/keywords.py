@@ -33,6 +33,8 @@ _TYPE = re.compile(r"[a-z0-9][a-z0-9./+-]{0,100}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _HEX = re.compile(r"[0-9a-f]{4,64}")
 _UUID = re.compile(r"[0-9a-fA-F-]{1,36}")
+LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+LABEL_WANTED = "a label of lower case letters, digits and dashes, such as student-record"
 MAX_VALUE = 1_000  # characters of an id or a name
 
 
@@ -131,6 +133,13 @@ def _named(field: Keyword) -> Reader:
     return read
 
 
+def _matter(term: Token) -> Is:
+    """A legal matter by its name; a star alone is any of them."""
+    if term.text.strip() == "*" and not term.quoted:
+        return Is(Keyword.HOLD, "", prefix=True)
+    return _named(Keyword.HOLD)(term)
+
+
 def _whole(term: Token, value: str) -> str:
     if not any(map(str.isalnum, value)):
         raise QueryError(
@@ -154,8 +163,9 @@ KEYWORDS: Mapping[str, Reader] = {
     "severity": _one_of(Keyword.SEVERITY, SEVERITIES),
     "status": _one_of(Keyword.STATUS, STATUSES),
     "outcome": _one_of(Keyword.OUTCOME, OUTCOMES),
-    "hold": _named(Keyword.HOLD),
+    "hold": _matter,
     "request": _named(Keyword.REQUEST),
+    "label": _code(Keyword.LABEL, LABEL, "label", LABEL_WANTED),
     "thread": _identifier(Keyword.THREAD),
     "id": _id,
     "message-id": _identifier(Keyword.MESSAGE_ID),

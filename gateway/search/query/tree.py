@@ -47,6 +47,7 @@ class Keyword(StrEnum):
     OUTCOME = "outcome"
     HOLD = "hold"  # a legal matter, by its folded name
     REQUEST = "request"  # a public-records request, by its folded name
+    LABEL = "label"  # what people call it: transcript, student-record ...
     THREAD = "thread"
     ID = "id"  # archive id
     MESSAGE_ID = "message-id"

@@ -25,7 +25,7 @@ from gateway.search.query.tree import Keyword, Place, TextField
 from gateway.search.tantivy.kept import Kept, pack
 from gateway.search.tantivy.text import NOBODY, joined, plain
 
-VERSION = 2
+VERSION = 3
 MARK = f"mark_{VERSION}"
 POSITION = "position"
 MARKED = "position"  # the term of the document that marks it
@@ -200,6 +200,7 @@ def _facts(document: Document) -> list[tuple[str, Sequence[str]]]:
         (KEYWORDS[Keyword.OUTCOME], (document.outcome,)),
         (KEYWORDS[Keyword.HOLD], [*map(named, document.holds)]),
         (KEYWORDS[Keyword.REQUEST], [*map(named, document.requests)]),
+        (KEYWORDS[Keyword.LABEL], document.labels),
         (KEYWORDS[Keyword.THREAD], (document.thread,)),
         (KEYWORDS[Keyword.ID], (document.id,)),
         (KEYWORDS[Keyword.MESSAGE_ID], (document.message_id,)),

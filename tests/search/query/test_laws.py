@@ -151,6 +151,7 @@ is_so = st.one_of(
     facts(Keyword.SCHOOL, values, st.booleans()),
     facts(Keyword.HOLD, values, st.booleans()),
     facts(Keyword.REQUEST, values, st.booleans()),
+    facts(Keyword.LABEL, st.from_regex(r"[a-z0-9][a-z0-9-]{0,9}", fullmatch=True), st.booleans()),
     facts(Keyword.ROLE, st.sampled_from(ROLES), exactly),
     facts(Keyword.DIRECTION, st.sampled_from(DIRECTIONS), exactly),
     facts(Keyword.SEVERITY, st.sampled_from(SEVERITIES), exactly),
