@@ -13,10 +13,12 @@ import typer
 from sqlalchemy import Connection
 
 from gateway.archive import ArchiveDamaged, Reader
+from gateway.catalog import facts as facts_of
 from gateway.catalog import queries
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.cli.rules import rule_named, severity_named
+from gateway.cli.searching.matters import held_for
 from gateway.config import Config
 from gateway.message.events import HELD
 
@@ -34,6 +36,8 @@ def show(
     reader = Reader(settings.storage.archive)
     with _catalog(settings) as connection:
         found = queries.message(connection, name)
+        labels = facts_of.labels(connection, [found["id"]])[found["id"]] if found else ()
+        matters = held_for(settings, connection, found["seq"]) if found and not raw else ()
     entry = reader.entry(found["seq"]) if found else reader.get(name) if _is_uuid(name) else None
     if entry is None:
         raise fail(f"{name}: no such message; `mailgw search` shows the ids")
@@ -42,7 +46,7 @@ def show(
             f"{entry.id} is held: `mailgw hold show {entry.id} --raw` shows it, and records that you looked"
         )
         raise fail(text)
-    if raw:
+    if raw or entry.disposed:
         try:
             sys.stdout.buffer.write(reader.raw(entry.seq))
         except ArchiveDamaged as error:
@@ -50,6 +54,7 @@ def show(
         return
     envelope = entry.document.get("envelope", {})
     facts = {**(found or {"id": entry.id, "seq": entry.seq}), "volume": entry.volume, "envelope": envelope}
+    facts |= {"labels": sorted(labels), "matters": list(matters)}
     if "import" in entry.document:
         facts["import"] = entry.document["import"]
     if json:

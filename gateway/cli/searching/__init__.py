@@ -6,6 +6,7 @@ typed      a query as a person typed it, before the shell took its quotes
 question   words, a saved search or both as one query
 saving     searches kept by name
 roster     who is meant by `person:`
+matters    what is held for `hold:`
 asking     index, catalog and archive made one answer, or page after page
 alike      messages that say nearly the same as one
 unread     the parts that nobody could read

@@ -8,11 +8,13 @@ import typer
 
 from gateway.cli.options import WRONG_USAGE, fail, print_json
 from gateway.cli.searching import saving
+from gateway.cli.searching.matters import KnownMatters
 from gateway.cli.searching.roster import Roster
 from gateway.config import Config
 from gateway.message.printable import printable
 from gateway.search.query import QueryError, drawn, explain, parse, resolve, unparse
 from gateway.search.query.parser import all_of
+from gateway.search.query.people import resolve_holds
 from gateway.search.query.tree import Node, Or
 
 
@@ -23,14 +25,14 @@ class Question:
         """`saved`: the name of a saved search, which what was typed narrows."""
         self._settings = settings
         self._now = datetime.now(UTC)
-        self._roster = Roster(settings)
+        self._roster, self._matters = Roster(settings), KnownMatters(settings)
         self.text, self.node = typed, self._parsed(typed)
         if saved is not None:
             kept = saving.load(settings, saved)
             node = self._parsed(kept, f"--saved {saved}: it cannot be asked any more")
             self.text = " ".join(filter(None, (_enclosed(kept, node), _enclosed(typed, self.node))))
             self.node = all_of([node, self.node])
-        self.meant = resolve(self.node, self._roster)
+        self.meant = resolve_holds(resolve(self.node, self._roster), self._matters)
 
     def save(self, name: str, *, replace: bool) -> None:
         """Keep it under a name."""
@@ -49,7 +51,11 @@ class Question:
 
     def sentences(self) -> tuple[str, ...]:
         """What is asked, and who is meant."""
-        said = (explain(self.node, zone=self._settings.district.zone), *self._roster.told())
+        said = (
+            explain(self.node, zone=self._settings.district.zone),
+            *self._roster.told(),
+            *self._matters.told(),
+        )
         return tuple(printable(line) for line in said)
 
     def _parsed(self, text: str, trouble: str = "") -> Node:
