@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from gateway.archive import ArchiveDamaged, Reader
+from gateway.archive import ArchiveDamaged, Disposed, Reader
 from gateway.archive.entry import Entry, Evidence, Kind
 from gateway.ledger.checkpoint import Kept
 from gateway.ledger.leaf import Leaf, leaf_of
@@ -77,7 +77,9 @@ def gather(reader: Reader, ledger_folder: Path, name: str, interval: float) -> P
                 f"message {message.id} is entry {message.seq}, and the newest checkpoint attests {ledger.size}; while "
                 f"`mailgw serve` runs, one is made every {interval:g} seconds: try again then"
             )
-        happened = reader.events(message.id)
+        if message.disposed:
+            raise NotProvable(_gone(reader, message))
+        happened = [event for event in reader.events(message.id) if not event.disposed]
         _require_not_held(message, happened)
         attested = [event.seq for event in happened if event.seq <= ledger.size]
         with closing(ledger.tree()) as tree:
@@ -119,6 +121,15 @@ def _message(reader: Reader, name: str) -> Entry:
     if found is None:
         raise NotProvable(f"{name}: no such message; `mailgw search` shows the ids")
     return found
+
+
+def _gone(reader: Reader, message: Entry) -> str:
+    """What there is to say of a message that was disposed of."""
+    try:
+        reader.raw(message.seq)
+    except Disposed as error:
+        return f"message {message.id} {error.text}: there is nothing left to prove; `mailgw verify` tells of the batch"
+    return f"message {message.id} was put back just now: try again"
 
 
 def _uuid(name: str) -> UUID | None:

@@ -1,11 +1,12 @@
-"""Checks the proof package in whose folder it lies, or another: offline, and without the gateway that made it.
+"""Checks the proof package or exported bag in whose folder it lies: offline, without the gateway that made it.
 
     python3 verify.py [--key VKEY]... [--checkpoint FILE] [FOLDER]
 
 Needs Python 3.9 or newer; for the signatures also the package `cryptography`, which it imports late, so that all other
 steps are done without it. It implements what it checks by itself: Merkle trees (RFC 9162 §2.1), signed notes and
 checkpoints (C2SP signed-note, tlog-checkpoint), and as much of time stamps (RFC 3161) as tells what was stamped.
-It believes nothing in proof.json that can be worked out from the other files.
+It believes nothing in proof.json that can be worked out from the other files. Of an exported bag (RFC 8493) it checks
+besides that every file is there as it was handed over; the proofs are of the messages in it.
 
 Exit codes: 0 everything holds; 1 something does not; 2 wrong usage, or a file is missing; 3 everything holds so far,
 but the signatures could not be checked for want of `cryptography`.
@@ -20,7 +21,7 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from hashlib import sha256
@@ -31,6 +32,21 @@ MESSAGE, ENVELOPE, PROOF, KEYS, EVENTS = "message.eml", "envelope.json", "proof.
 CHECKPOINT, FIRST, STAMPED = "checkpoint", "first-checkpoint", "stamped-checkpoint"
 STAMP, ROOTS = "timestamp.tsr", "timestamp-roots.pem"
 EXPLAINING = ("README.txt", "verify.py")
+BAG, INFO, MANIFEST, TAG_MANIFEST = (
+    "bagit.txt",
+    "bag-info.txt",
+    "manifest-sha256.txt",
+    "tagmanifest-sha256.txt",
+)
+BAG_DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+BAG_TAGS = (BAG, INFO, MANIFEST, "README.txt", "verify.py")
+BAG_MESSAGES, BAG_NATIVES, BAG_INDEX = "data/messages/", "data/natives/", "data/index.jsonl"
+BAG_PROOFS, BAG_CHECKPOINT, BAG_KEYS = (
+    "data/proofs/messages.jsonl",
+    "data/proofs/checkpoint",
+    "data/proofs/keys",
+)
+BAG_SHOWN = 20  # of what is wrong in one step, one by one
 ALWAYS = (MESSAGE, ENVELOPE, PROOF, KEYS, CHECKPOINT)
 
 HOLDS, WRONG, USAGE, NO_CRYPTOGRAPHY = range(4)
@@ -618,6 +634,287 @@ def check_kept(package: Package, octets: bytes, given: list[Key]) -> tuple[str, 
     )
 
 
+# --- a bag of many messages (RFC 8493) ---------------------------------------------------------------
+
+
+class Proven(NamedTuple):
+    """A line of data/proofs/messages.jsonl."""
+
+    file: str
+    leaf: str
+    salt: bytes
+    path: list[bytes]
+
+
+class Bag(NamedTuple):
+    """What is read of a bag once; messages are read one at a time."""
+
+    folder: Path
+    manifest: dict[str, str]  # hash of each payload file, by its path
+    sizes: dict[str, int]  # of the payload files that are there
+    note: Note | None
+    keys: list[Key]
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """SHA-256 of a file, however large, and its size."""
+    digest, size = sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while octets := file.read(1 << 20):
+                digest.update(octets)
+                size += len(octets)
+    except OSError as error:
+        raise Unreadable(f"{path.name}: {error.strerror or error}") from None
+    return digest.hexdigest(), size
+
+
+def parse_manifest(octets: bytes, name: str) -> dict[str, str]:
+    """Hash by path (RFC 8493 §2.1.3). A path that leads out of the bag is Wrong."""
+    found: dict[str, str] = {}
+    text = utf8(octets, name)
+    if not text.endswith("\n"):
+        raise Wrong(f"{name} does not end with a whole line")
+    for line in text[:-1].split("\n"):
+        digest, gap, path = line.partition("  ")
+        parts = path.split("/")
+        if not gap or not HASH.match(digest) or path in found or "" in parts or "." in parts or ".." in parts:
+            raise Wrong(f"{name} has a line that is not the hash of one file: {shown(line)}")
+        found[path] = digest
+    return found
+
+
+def read_bag(folder: Path) -> Bag:
+    """Raises Unreadable, and Wrong."""
+    manifest = parse_manifest(read(folder, MANIFEST), MANIFEST)
+    note = None
+    keys: list[Key] = []
+    if BAG_CHECKPOINT in manifest:
+        note = parse_note(read(folder, BAG_CHECKPOINT), CHECKPOINT)
+        keys = parse_keys(read(folder, BAG_KEYS))
+    return Bag(folder, manifest, {}, note, keys)
+
+
+def check_tags(bag: Bag) -> str:
+    """The files that describe the bag are those that its tag manifest has (RFC 8493 §2.2.1)."""
+    if read(bag.folder, BAG) != BAG_DECLARATION:
+        raise Wrong(f"{BAG} is not that of a bag of version 1.0")
+    listed = parse_manifest(read(bag.folder, TAG_MANIFEST), TAG_MANIFEST)
+    if sorted(listed) != sorted(BAG_TAGS):
+        raise Wrong(f"{TAG_MANIFEST} does not list {', '.join(BAG_TAGS)}")
+    for name, digest in listed.items():
+        if hash_file(bag.folder / name)[0] != digest:
+            raise Wrong(f"{name} was changed: its SHA-256 is not the one in {TAG_MANIFEST}")
+    return f"{', '.join(listed)} have the SHA-256 hashes in {TAG_MANIFEST}."
+
+
+def check_payload(bag: Bag) -> str:
+    """Every file of the payload is there as the manifest has it, and nothing else is (§3)."""
+    there = {name for name in found_in_bag(bag.folder) if name not in (*BAG_TAGS, TAG_MANIFEST)}
+    wrong = [f"{shown(name)} is not in {MANIFEST}" for name in sorted(there - set(bag.manifest))]
+    for name, digest in bag.manifest.items():
+        if not name.startswith("data/"):
+            wrong.append(f"{shown(name)} is not below data/")
+        elif name not in there:
+            wrong.append(f"{shown(name)} is missing")
+        else:
+            hashed, bag.sizes[name] = hash_file(bag.folder / name)
+            if hashed != digest:
+                wrong.append(f"{shown(name)} was changed")
+    require_none(wrong)
+    octets = sum(bag.sizes.values())
+    oxum = f"Payload-Oxum: {octets}.{len(bag.sizes)}"
+    if oxum not in utf8(read(bag.folder, INFO), INFO).splitlines():
+        raise Wrong(f"{INFO} does not say {oxum}")
+    return f"All {len(bag.sizes)} files ({octets} octets) are there with the hashes in {MANIFEST}, and no other is."
+
+
+def found_in_bag(folder: Path) -> Iterator[str]:
+    """Every file; what file managers leave behind beside data/, whose names begin with a dot, is passed over."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and (name.startswith("data/") or not path.name.startswith(".")):
+            yield name
+
+
+def require_none(wrong: list[str]) -> None:
+    """Raise Wrong with the first of what is wrong, each a sentence of its own."""
+    if wrong:
+        more = f"; and {len(wrong) - BAG_SHOWN} more" if len(wrong) > BAG_SHOWN else ""
+        raise Wrong(f"{'; '.join(wrong[:BAG_SHOWN])}{more}")
+
+
+def check_bag_signature(bag: Bag, note: Note) -> str:
+    found = [key for key in signers(note, CHECKPOINT, bag.keys) if key.name == note.origin]
+    if not found:
+        raise Wrong(f"{BAG_CHECKPOINT} has no signature by a key of {note.origin} that is in {BAG_KEYS}")
+    return (
+        f"{BAG_CHECKPOINT} says that the ledger {note.origin} had {note.size} records and the root {note.root.hex()}. "
+        f"This is signed with the key {' and the key '.join(map(str, found))}, and the signature holds."
+    )
+
+
+def bag_proofs(bag: Bag) -> Iterator[Proven]:
+    """The lines of the file of proofs, strictly. Raises Wrong and Unreadable."""
+    try:
+        with (bag.folder / BAG_PROOFS).open("rb") as file:
+            for at, line in enumerate(file, 1):
+                yield parse_proven(line, f"line {at}")
+    except OSError as error:
+        raise Unreadable(f"{BAG_PROOFS}: {error.strerror or error}") from None
+
+
+def parse_proven(line: bytes, where: str) -> Proven:
+    try:
+        value = json.loads(utf8(line, BAG_PROOFS))
+        canonical = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    except (ValueError, RecursionError):
+        raise Wrong(f"{BAG_PROOFS}: {where} is not JSON") from None
+    if canonical != line or not isinstance(value, dict) or list(value) != ["file", "leaf", "salt", "path"]:
+        raise Wrong(f"{BAG_PROOFS}: {where} is not spelt as the gateway spells it: it was edited")
+    if (
+        not isinstance(value["file"], str)
+        or not isinstance(value["leaf"], str)
+        or not value["leaf"].isascii()
+    ):
+        raise Wrong(f"{BAG_PROOFS}: {where} has no file or no leaf")
+    salt = octets_of(value["salt"], SALT, f"{where}: salt")
+    return Proven(value["file"], value["leaf"], salt, path_of(value["path"], where))
+
+
+def check_bag_messages(bag: Bag, note: Note, facts: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    """Each message is what the ledger attests at its place. facts: filled with what the leaves say, by file."""
+    wrong = []
+    for each in bag_proofs(bag):
+        if each.file in facts:
+            wrong.append(f"{shown(each.file)} is proven twice")
+        elif not each.file.startswith(BAG_MESSAGES) or each.file not in bag.manifest:
+            wrong.append(f"{shown(each.file)} is no message of the bag")
+        else:
+            try:
+                facts[each.file] = proven_facts(bag, note, each)
+            except Wrong as error:
+                wrong.append(f"{shown(each.file)}: {error}")
+                facts[each.file] = {}
+    seqs = [each["seq"] for each in facts.values() if each]
+    if len(seqs) != len(set(seqs)):
+        wrong.append("two files are said to be one record")
+    require_none(wrong)
+    unproven = sorted(name for name in bag.manifest if name.startswith(BAG_MESSAGES) and name not in facts)
+    text = (
+        f"{len(facts)} messages: each file, hashed together with its salt, gives the `content` of its line in the "
+        f"ledger, and the line's hash leads to the root over {note.size} records in {BAG_CHECKPOINT}."
+    )
+    if unproven:
+        named = ", ".join(map(shown, unproven[:BAG_SHOWN])) + (", ..." if len(unproven) > BAG_SHOWN else "")
+        return NOT_CHECKED, (
+            f"{text} But {len(unproven)} messages have no proof, so that of these nothing is shown but that they are "
+            f"as they were handed over: {named}. The archive may have signed for them since: ask for a new export."
+        )
+    return OK, text
+
+
+def proven_facts(bag: Bag, note: Note, proven: Proven) -> dict[str, Any]:
+    """What the leaf of a message says, which holds. Raises Wrong."""
+    facts = leaf_facts(proven.leaf)
+    raw = read(bag.folder, proven.file)
+    made = {"content": commitment(proven.salt, raw), "kind": "message", "size": len(raw)}
+    for key, value in made.items():
+        if facts[key] != value:
+            raise Wrong(
+                f"the ledger's line says {key} = {shown(facts[key])}, but of this file it is {shown(value)}"
+            )
+    root = root_by_inclusion(leaf_hash(proven.leaf.encode()), facts["seq"] - 1, note.size, proven.path)
+    if root != note.root:
+        raise Wrong(f"its path of {len(proven.path)} hashes does not lead to the root in {BAG_CHECKPOINT}")
+    return facts
+
+
+def leaf_facts(leaf: str) -> dict[str, Any]:
+    """The entries of a leaf, in the one spelling that it has. Raises Wrong."""
+    facts = object_of(leaf.encode(), "the ledger's line")
+    keys = ["content", "document", "id", "kind", "received", "seq", "size", "subject", "v"]
+    if list(facts) != keys or json.dumps(facts, sort_keys=True, separators=(",", ":")) != leaf:
+        raise Wrong("the ledger's line is not in its one spelling")
+    numbers = (facts["received"], facts["seq"], facts["size"], facts["v"])
+    if any(type(each) is not int for each in numbers) or not 1 <= facts["seq"] < LARGEST or facts["v"] != 1:
+        raise Wrong("the ledger's line has a number that it cannot have")
+    if any(not isinstance(facts[name], str) or not UUID.match(facts[name]) for name in ("id", "subject")):
+        raise Wrong("the ledger's line has an id that is no UUID")
+    if facts["id"] != facts["subject"]:
+        raise Wrong("a message is its own subject")
+    return facts
+
+
+def check_bag_index(bag: Bag, facts: dict[str, dict[str, Any]]) -> str:
+    """The index lists the messages, and says of each what its file and the ledger say."""
+    wrong, listed = [], set()
+    for line in read(bag.folder, BAG_INDEX).splitlines():
+        row = object_of(line, f"a line of {BAG_INDEX}")
+        file = row.get("file")
+        if not isinstance(file, str) or file in listed or not file.startswith(BAG_MESSAGES):
+            wrong.append(f"{BAG_INDEX} lists {shown(file)}")
+            continue
+        listed.add(file)
+        leaf = facts.get(file)
+        said = {"sha256": bag.manifest.get(file), "size": bag.sizes.get(file), "proven": leaf is not None}
+        if leaf:
+            said.update(seq=leaf["seq"], id=leaf["id"])
+            if microseconds(str(row.get("received"))) != leaf["received"]:
+                wrong.append(f"{shown(file)} was received at another time than {BAG_INDEX} says")
+        wrong += [
+            f"{BAG_INDEX} says of {shown(file)} {name} = {shown(row.get(name))}, which is {shown(value)}"
+            for name, value in said.items()
+            if row.get(name) != value
+        ]
+    messages = {name for name in bag.manifest if name.startswith(BAG_MESSAGES)}
+    wrong += [f"{shown(name)} is not in {BAG_INDEX}" for name in sorted(messages - listed)]
+    for name, digest in bag.manifest.items():
+        same = BAG_MESSAGES + name[len(BAG_NATIVES) :]
+        if name.startswith(BAG_NATIVES) and bag.manifest.get(same) != digest:
+            wrong.append(f"{shown(name)} is not the message of that name")
+    require_none(wrong)
+    return (
+        f"{BAG_INDEX} lists the {len(listed)} messages, with their number in the archive, id, time of receipt, size "
+        "and SHA-256 hash. What else it says of them, and all other lists in data/, the gateway made of the messages "
+        "and of their envelopes; nothing is proven of that."
+    )
+
+
+def check_bag(folder: Path, report: Report, given: list[Key], kept: bytes | None) -> None:
+    """Every step of a bag. Raises Unreadable."""
+    try:
+        bag = read_bag(folder)
+    except Wrong as error:
+        report.tell(FAILED, "The files of the bag", f"{error}.")
+        return
+    report.step("What describes the bag", lambda: check_tags(bag))
+    report.step("The files of the bag", lambda: check_payload(bag))
+    facts: dict[str, dict[str, Any]] = {}
+    note = bag.note
+    if note is None:
+        report.tell(NOT_CHECKED, "The messages in the ledger", NO_LEDGER)
+    else:
+        report.step("The signature of the checkpoint", lambda: check_bag_signature(bag, note))
+        report.judge("The messages in the ledger", lambda: check_bag_messages(bag, note, facts))
+    report.step("The index", lambda: check_bag_index(bag, facts))
+    if note is None:
+        return
+    package = Package(Proof(note.size, [], [], None), {}, {CHECKPOINT: note}, bag.keys)
+    if given:
+        report.step("The key that you gave", lambda: check_given_keys(package, given))
+    else:
+        report.tell(KNOW, "Whose key it is", OWN_KEYS)
+    if kept is not None:
+        report.judge("The checkpoint that you gave", lambda: check_kept(package, kept, given))
+
+
+NO_LEDGER = (
+    "The archive had signed no checkpoint when this was exported. The bag has no proof, of no message."
+)
+
+
 # --- the time stamp (RFC 3161) -----------------------------------------------------------------------
 
 SEQUENCE, INTEGER, OCTETS, OBJECT, TIME, EXPLICIT = 0x30, 0x02, 0x04, 0x06, 0x18, 0xA0
@@ -827,6 +1124,12 @@ What this proves: these files are, octet for octet, the records for which the ho
 these places in the sequence of its archive; since it signed, neither they nor their places were changed. When it \
 signed is shown only by a time stamp, or by somebody who kept a checkpoint. It does not prove who wrote the \
 message, that what it says is true, or that there are no other events about it than those in the package."""
+WHAT_BAG = """\
+What this proves: the files in data/messages are, octet for octet, messages for which the holder of the key signed, at \
+these places in the sequence of its archive; since it signed, neither they nor their places were changed. When it \
+signed is shown only by somebody who kept a checkpoint. It does not prove who wrote a message, that what it says is \
+true, or that the archive has no other messages than those in the bag; data/certificate.txt tells what was searched \
+for."""
 GET = """\
 The signatures were not checked: Python does not have the package `cryptography`. Install it with \
 `python3 -m pip install cryptography` and run this script again."""
@@ -834,7 +1137,9 @@ The signatures were not checked: Python does not have the package `cryptography`
 
 def main(arguments: list[str], folder: Path) -> int:
     """Check the package in the folder that is named, or else in `folder`; the exit code."""
-    parser = argparse.ArgumentParser(prog="verify.py", description="Checks a proof package.")
+    parser = argparse.ArgumentParser(
+        prog="verify.py", description="Checks a proof package, or an exported bag."
+    )
     parser.add_argument("--key", action="append", default=[], help="public key that you have from elsewhere")
     parser.add_argument("--checkpoint", type=Path, help="file of a checkpoint that you kept")
     parser.add_argument("folder", nargs="?", type=Path, default=folder, help="default: where the script lies")
@@ -846,12 +1151,14 @@ def main(arguments: list[str], folder: Path) -> int:
     except (Wrong, Unreadable) as error:
         print(f"verify.py: {error}", file=sys.stderr)
         return USAGE
+    is_bag = (options.folder / BAG).exists()
     try:
-        check_all(options.folder, report, given, kept)
+        (check_bag if is_bag else check_all)(options.folder, report, given, kept)
     except Unreadable as error:
-        print(f"verify.py: this is no whole proof package: {error}", file=sys.stderr)
+        what = "bag" if is_bag else "proof package"
+        print(f"verify.py: this is no whole {what}: {error}", file=sys.stderr)
         return USAGE
-    return conclude(report.results, needs_cryptography=not has_cryptography())
+    return conclude(report.results, needs_cryptography=not has_cryptography(), is_bag=is_bag)
 
 
 def has_cryptography() -> bool:
@@ -862,10 +1169,11 @@ def has_cryptography() -> bool:
     return True
 
 
-def conclude(results: list[str], *, needs_cryptography: bool) -> int:
+def conclude(results: list[str], *, needs_cryptography: bool, is_bag: bool = False) -> int:
     failed = results.count(FAILED)
+    name = "bag" if is_bag else "package"
     if failed:
-        print(f"FAILED: {failed} of {len(results)} steps failed. This package proves nothing as it is.")
+        print(f"FAILED: {failed} of {len(results)} steps failed. This {name} proves nothing as it is.")
         return WRONG
     if needs_cryptography:
         print(filled(GET))
@@ -875,9 +1183,9 @@ def conclude(results: list[str], *, needs_cryptography: bool) -> int:
             "NOT EVERYTHING COULD BE CHECKED: what could be holds; see the step above that says NOT CHECKED."
         )
         return WRONG
-    whose = ", by the keys that came with the package" if KNOW in results else ""
+    whose = f", by the keys that came with the {name}" if KNOW in results else ""
     print(f"OK: everything holds{whose}.\n")
-    print(filled(WHAT))
+    print(filled(WHAT_BAG if is_bag else WHAT))
     return HOLDS
 
 
