@@ -20,7 +20,10 @@ from typing import Annotated
 
 import typer
 
+from gateway.archive.encryption.settings import source_of
+from gateway.archive.encryption.state import findings
 from gateway.cli.options import BAD_CONFIG, FOUND_WRONG, ConfigOption, JsonOption, fail, print_json
+from gateway.cli.retention import schedule_of
 from gateway.config import Config, ConfigError, Route, TlsMode, load
 from gateway.directory.importer import Import, RosterError, read_roster
 from gateway.directory.problems import RowProblem
@@ -29,6 +32,7 @@ from gateway.ledger.keys import KeyFileError, load_private, read_public
 from gateway.ledger.ledger import KEYS
 from gateway.ledger.timestamp import TimestampError, load_roots, stamp
 from gateway.policy.check import gaps, problems, unknown_schools
+from gateway.records.retention.reading import ScheduleError
 from gateway.smtp.auth import Users
 from gateway.smtp.mx import MxResolver
 from gateway.smtp.reply import Refusal
@@ -60,7 +64,7 @@ class Line:
 
 
 def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
-    """Check configuration, certificates, next hops, DNS, directory, permissions and the ledger's key."""
+    """Check configuration, certificates, next hops, DNS, directory, permissions, and the keys of ledger and archive."""
     try:
         settings = load(config)
     except ConfigError as error:
@@ -75,6 +79,8 @@ def check(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
         *_reload_sources(settings),
         *_walls(),
         *_ledger(settings),
+        *_retention(settings),
+        *_encryption(settings),
     ]
     lines += asyncio.run(_next_hops(settings))
     lines += _directory(settings)
@@ -179,6 +185,28 @@ def _signing_key(config: Config) -> Line:
     if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         return Line(Grade.ERROR, subject, f"{path} can be read by others, who can sign with it; chmod 600 it")
     return Line(Grade.OK, subject, f"{path} signs as {config.ledger_origin}")
+
+
+def _encryption(config: Config) -> Iterator[Line]:
+    """Whether the archive's keys can be had, open everything, and are backed up."""
+    settings = config.encryption
+    for each in findings(config.storage.archive, source_of(settings), sealing=settings.enabled):
+        yield Line(Grade(each.grade), each.subject, each.text)
+
+
+def _retention(config: Config) -> Iterator[Line]:
+    """Whether the retention schedule can be used; without one mail flows, and nothing can be disposed of."""
+    path, subject = config.retention.schedule, "retention.schedule"
+    if not path.exists():
+        text = f"{path} is not there, so nothing can be disposed of; begin with config/retention.toml"
+        yield Line(Grade.WARNING, subject, text)
+        return
+    try:
+        schedule = schedule_of(config)
+    except ScheduleError as error:
+        yield from (Line(Grade.ERROR, subject, line) for line in str(error).splitlines())
+        return
+    yield Line(Grade.OK, subject, f"{path}: {len(list(schedule))} series, version {schedule.version}")
 
 
 def _certificates(config: Config) -> Iterator[Line]:

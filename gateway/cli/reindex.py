@@ -86,6 +86,12 @@ def reindex(
         typer.echo(f"search index rebuilt: {done['searchable']} messages", err=True)
 
 
+def rebuild_all(settings: Config, processes: int) -> None:
+    """Catalog and search index anew, as the command makes them; raises what the command tells."""
+    _catalog(settings, processes, lambda _done, _total: None)
+    _search(settings, processes, lambda _done, _total: None)
+
+
 @contextmanager
 def _step(progress: Progress, name: str) -> Iterator[Advance]:
     bar = progress.add_task(name, total=None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import apsw
 import orjson
 
 from gateway.archive import Archive, Reader, uuid7
+from gateway.archive.entry import to_microseconds
 from gateway.config import Config, load
 from gateway.directory.importer import read_roster
 from gateway.indexer.follower import Follower
@@ -88,6 +90,9 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = folder / "gateway.toml"
+        self.now: datetime | None = (
+            None  # by the archive's clock, which tells in whose month's volume it writes
+        )
         self.configure()
         self.roster()
 
@@ -197,7 +202,8 @@ class Installation:
 
     def _archive(self) -> Archive:
         folder = self.settings.storage.archive
-        return Archive(folder, compression_level=1, min_free=0, observer=_Silence())
+        clock = {} if self.now is None else {"clock": partial(to_microseconds, self.now)}
+        return Archive(folder, compression_level=1, min_free=0, observer=_Silence(), **clock)
 
     def index(self) -> None:
         """Bring the catalog up to the archive."""
