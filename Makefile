@@ -40,6 +40,7 @@ bench: $(READY) ## Measure the gateway beside its peers and print tables with ra
 	$(BIN)/python -m bench.search $(BENCH_SEARCH)
 	$(BIN)/python -m bench.search.arriving
 	$(BIN)/python -m bench.evidence $(BENCH_EVIDENCE)
+	$(BIN)/python -m bench.size $(BENCH_SIZE)
 
 $(READY): pyproject.toml requirements-dev.lock .ci/setup $(MOVED)
 	@PYTHON='$(PYTHON)' .ci/setup

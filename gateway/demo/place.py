@@ -1,6 +1,7 @@
 """The demo's folder: made, locked, filled with roster and configuration.
 
     gateway.toml    the gateway's configuration
+    retention.toml  how long which mail is kept
     roster/         what the gateway reads as the district's directory
     mailboxes.txt   what the district's mail server delivers to
     mail/district/  the Maildir of the district's mail server
@@ -28,7 +29,7 @@ from gateway.demo.district import DOMAIN, NAME, District
 from gateway.demo.roster import write_roster
 
 _MARK = ".mailgw-demo"
-_OURS = ("gateway.toml", "mailboxes.txt", "roster", "mail", "storage", "log")
+_OURS = ("gateway.toml", "retention.toml", "mailboxes.txt", "roster", "mail", "storage", "log")
 HOST = "127.0.0.1"
 
 
@@ -43,6 +44,17 @@ class Ports:
     inbound: int = 2525
     outbound: int = 2526
     metrics: int = 9108
+
+
+_SCHEDULE = """\
+# Written by `mailgw demo`; config/retention.toml is a fuller one, with comments.
+[[series]]
+name = "correspondence"
+title = "Correspondence and all other mail"
+trigger = "received"
+floor = "7 years"
+authority = "M.G.L. c.66 §8"
+"""
 
 
 def addresses(ports: Ports) -> dict[str, str]:
@@ -146,7 +158,7 @@ def _free(port: int) -> int:
 def write_config(
     place: Place, district: District, ports: Ports, district_port: int, internet_port: int
 ) -> None:
-    """Write gateway.toml. Paths in it are relative, so the folder may be moved. Raises OSError."""
+    """Write gateway.toml and retention.toml. Paths in it are relative, so the folder may be moved. Raises OSError."""
     director = json.dumps(district.athletic_director.email)  # TOML's strings are JSON's
     text = f'''# Written by `mailgw demo`; a district's own configuration looks much the same.
 hostname = "gateway.{DOMAIN}"
@@ -203,3 +215,4 @@ principals = true
 bind = "{HOST}:{ports.metrics}"
 '''
     place.config.write_text(text, "utf-8")
+    place.config.with_name("retention.toml").write_text(_SCHEDULE, "utf-8")
