@@ -4,7 +4,8 @@
 
 The archive is filled as the search bench fills it, which is not timed: messages, each with the event that it was
 relayed. Then the ledger is built from nothing, signed at the default distance; proofs are made for entries taken
-at random; and the archive is verified by one process and by two, with what the disk's cache then holds. What
+at random; and the archive is verified by one process and by two, with what the disk's cache then holds, and once more
+when its closed months are compacted. All messages are exported into a bag, with proofs. What
 checkpoints cost the flow of mail is measured by `python -m bench --only reused --candidate gateway --candidate
 unsigned`.
 
@@ -56,6 +57,7 @@ class Figures:
     consistency: list[float] = field(default_factory=list)  # seconds
     verified: dict[str, float] = field(default_factory=dict)  # seconds
     processor: dict[str, float] = field(default_factory=dict)  # seconds of all processes
+    exported: dict[int, float] = field(default_factory=dict)  # seconds, by processes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,6 +96,11 @@ def measure(folder: Path, messages: int) -> Figures:
     _prove(config, found)
     for processes, pages in ((1, False), (2, False), (2, True)):
         _verify(path, found, processes, pages=pages)
+    _mailgw("reindex", path)  # an export asks the index
+    for processes in (1, 2):
+        _export(path, found, processes)
+    _mailgw("compact", path)
+    _verify(path, found, 1, pages=False, state=", compacted")
     return found
 
 
@@ -143,21 +150,40 @@ def _prove(config: Config, found: Figures) -> None:
             found.consistency.append(_timed(lambda size=size: tree.consistency_proof(size)))
 
 
-def _verify(config: Path, found: Figures, processes: int, *, pages: bool) -> None:
-    command = [sys.executable, "-m", "gateway", "verify", "--no-catalog", "--config", str(config)]
-    command += ["--processes", str(processes), "--pages" if pages else "--no-pages"]
-    name = f"{processes} process{'es' if processes > 1 else ''}{', pages as well' if pages else ''}"
-    print(f"mailgw verify, {name}", file=sys.stderr)
+def _verify(config: Path, found: Figures, processes: int, *, pages: bool, state: str = "") -> None:
+    name = f"{processes} process{'es' if processes > 1 else ''}{', pages as well' if pages else ''}{state}"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ("--no-catalog", "--processes", str(processes), "--pages" if pages else "--no-pages")
+    said = _mailgw("verify", config, *options)
     found.verified[name] = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found.processor[name] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if done.returncode:
-        raise BenchError(f"mailgw verify failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-    told = done.stderr.splitlines()[0]  # "40000 entries, 0 problems, 99.2 MB of messages, 1.0 s"
+    told = said.splitlines()[0]  # "40000 entries, 0 problems, 99.2 MB of messages, 1.0 s"
     found.octets = round(float(told.split(", ")[2].split()[0]) * 1e6)
+
+
+def _export(config: Path, found: Figures, processes: int) -> None:
+    """Everything into a bag, with proofs."""
+    bag = config.with_name(f"bag-{processes}")
+    released = ("--for", "A", "--position", "b", "--affiliation", "c", "--reason", "d", "--by", "bench")
+    began = time.perf_counter()
+    _mailgw("export", config, "after:2000-01-01", "-o", str(bag), *released, "--processes", str(processes))
+    found.exported[processes] = time.perf_counter() - began
+    count = sum(1 for _ in (bag / "data" / "messages").glob("**/*.eml"))
+    if count != found.messages:
+        raise BenchError(f"exported {count} of {found.messages} messages")
+    shutil.rmtree(bag)
+
+
+def _mailgw(command: str, config: Path, *arguments: str) -> str:
+    """Run a command; what it said."""
+    print(f"mailgw {command} {' '.join(arguments)[:60]}", file=sys.stderr)
+    whole = [sys.executable, "-m", "gateway", command, *arguments, "--config", str(config)]
+    done = subprocess.run(whole, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"mailgw {command} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return done.stderr
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -186,9 +212,16 @@ def _print(found: Figures) -> None:
             f"verify, {name}: {seconds:.1f} s, {found.octets / 1e6 / seconds:,.0f} MB/s, "
             f"{found.entries / seconds:,.0f} entries/s; {each:.0f} MB for each second of a processor"
         )
+    for processes, seconds in found.exported.items():
+        each = "process" if processes == 1 else "processes"
+        print(
+            f"export with proofs, {processes} {each}: {seconds:.1f} s, {found.messages / seconds:,.0f} messages/s"
+        )
     one = found.octets / 1e6 / found.verified["1 process"]
+    exported = found.messages / min(found.exported.values())
     for target, reached in (
         (f"verify reads 200 MB/s on one core: {one:.0f}", one >= 200),
+        (f"export of 1,000 messages/s: {exported:,.0f}", exported >= 1000),
         ("an inclusion proof under 5 ms", _percentile(found.inclusion, 0.99) < 5),
     ):
         print(f"{'reached' if reached else 'MISSED ':8} {target}")
