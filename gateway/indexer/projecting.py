@@ -22,6 +22,7 @@ import structlog
 from gateway.catalog.rows import Batch
 from gateway.indexer.batch import Limits, Surroundings, project_span
 from gateway.indexer.entries import EntrySource
+from gateway.telemetry import logs
 
 _Rows = Future[Batch | None]
 OpenSource = Callable[[], EntrySource]
@@ -98,6 +99,7 @@ _around: Surroundings | None = None
 
 def _open(open_source: OpenSource) -> None:
     global _around  # a process of the pool has no other place to keep what it opened
+    logs.configure("warning", process="reindex")
     _around = Surroundings(
         source=open_source(),
         observer=_Strict(),

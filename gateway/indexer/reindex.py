@@ -26,10 +26,12 @@ from pathlib import Path
 import structlog
 
 from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive.configured import reader_at
 from gateway.archive.errors import ArchiveDamaged
 from gateway.catalog import facts
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
+from gateway.config import EncryptionSettings
 from gateway.directory.history import History
 from gateway.extraction.extractor import Extractor
 from gateway.extraction.model import Settings
@@ -38,6 +40,7 @@ from gateway.indexer.making import Maker
 from gateway.indexer.searching import SearchFollower
 from gateway.search.document import Document
 from gateway.search.engine import EngineError, Writer
+from gateway.telemetry import logs
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
 _SPAN = 2_000  # entries of the archive given to a process at once
@@ -52,6 +55,7 @@ class Plan:
     """What documents are made of, and into which engine's index: all that a process has to be told."""
 
     archive: Path
+    encryption: EncryptionSettings
     catalog: Path
     rosters: Path
     domains: tuple[str, ...]
@@ -64,7 +68,7 @@ class Plan:
     def maker(self) -> Iterator[tuple[Maker, Reader, Catalog]]:
         """What makes documents, with the archive and the catalog that it reads."""
         with (
-            closing(Reader(self.archive)) as reader,
+            closing(reader_at(self.archive, self.encryption)) as reader,
             closing(Catalog(self.catalog)) as catalog,
             Extractor(self.extraction) as extractor,
         ):
@@ -162,6 +166,7 @@ def _served(
 def _work(plan: Plan, part: Path, parent: Connection) -> None:
     """What a process does. Its first answer only says that it is ready, its last one that it is done, or why not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    logs.configure("warning", process="reindex")
     with suppress(EOFError, ConnectionError):  # the parent is gone
         try:
             _make(plan, part, parent)

@@ -1,4 +1,4 @@
-"""The office's process: held messages, notices to people, the outbox that delivers both, and the ledger.
+"""The office's process: held messages, notices to people, the outbox that delivers both, the ledger, compaction.
 
 It looks at the catalog and acts through the archive, so it holds nothing that could be lost: killed at any moment, it
 goes on where it was. It acts only upon a catalog that has everything which it wrote itself, so nobody is told twice.
@@ -17,13 +17,15 @@ from pathlib import Path
 
 import structlog
 
-from gateway.archive import Archive, ArchiveUnavailable, Reader
+from gateway.archive import Archive, ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.catalog import outbox
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
 from gateway.config import Config, ConfigError, load
 from gateway.service.appending import open_archive
 from gateway.service.channel import Parent
+from gateway.service.compacting import Compactor
 from gateway.service.desk import Desk
 from gateway.service.ledger import LedgerKeeper
 from gateway.service.process import Signals
@@ -47,6 +49,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         desk = Desk(config, archive, metrics)
         postman = Postman(config, archive, metrics)
         keeper = LedgerKeeper(config, archive, metrics)
+        compactor = Compactor(config)
 
         async def reload() -> None:
             if path is None:
@@ -62,6 +65,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
             asyncio.create_task(_repeat("desk", desk.turn, signals.stop, metrics)),
             asyncio.create_task(_repeat("outbox", postman.turn, signals.stop, metrics)),
             asyncio.create_task(_repeat("ledger", keeper.turn, signals.stop, metrics)),
+            asyncio.create_task(_repeat("compactor", compactor.turn, signals.stop, metrics)),
         }
         parent.ready()
         log.info("serving")
@@ -69,6 +73,7 @@ async def serve(config: Config, path: Path | None, parent: Parent, metrics: Metr
         signals.stop.set()  # also where the supervisor is gone
         postman.stop()
         keeper.stop()
+        compactor.stop()
         _, late = await asyncio.wait(work, timeout=config.timeouts.drain)
         for task in (*late, flushing):
             task.cancel()
@@ -134,7 +139,7 @@ class Postman:
         streams = Streams(asyncio.get_running_loop(), _SWEEP)
         self._next_hops = NextHops(config, streams, metrics, random.Random())  # noqa: S311 -- load spreading only
         outgoing = Outgoing(config, self._next_hops, streams, metrics)
-        self._reader = Reader(config.storage.archive)
+        self._reader = reader_of(config)
         self._outbox = Outbox(self._reader, archive, outgoing, config.outbox, config.hostname, metrics)
         self._catalog = Catalog(config.storage.catalog)
         self._metrics = metrics

@@ -173,8 +173,8 @@ TABLE: tuple[Series, ...] = (
     ),
     _counter(
         "office_errors",
-        "What went wrong with holds, notices, the outbox and the ledger; it is tried again.",
-        where=("desk", "outbox", "ledger"),
+        "What went wrong with holds, notices, the outbox, the ledger and compaction; it is tried again.",
+        where=("desk", "outbox", "ledger", "compactor"),
     ),
     _counter(
         "outbox_attempts",

@@ -73,7 +73,7 @@ def records(reader: Reader, period: Period, after: int, last: int) -> Iterator[R
             if entry.seq > after + 1:
                 yield Unreadable(after + 1, min(entry.seq - 1, last), None, "missing")
             after = entry.seq
-            if after > last or entry.received not in period:
+            if after > last or entry.disposed or entry.received not in period:
                 continue
             if entry.kind is Kind.MESSAGE:
                 yield _record(reader, entry)
