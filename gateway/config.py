@@ -368,6 +368,9 @@ class ArchiveSettings(Section):
     compression_level: Annotated[int, Field(ge=-7, le=19)] = Field(
         1, description="zstd level of stored messages; 0 stores them as they are."
     )
+    compact: bool = Field(
+        True, description="Write each month's volume anew, much smaller, some hours after its end."
+    )
 
 
 class EncryptionSettings(Section):

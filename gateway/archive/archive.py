@@ -30,6 +30,7 @@ import structlog
 
 from gateway.archive.checkpoint import LOG_LIMIT, Checkpointer
 from gateway.archive.commit import LogHandle, Row, VolumeWriter
+from gateway.archive.encryption import Keyring
 from gateway.archive.entry import Buffer, Kind, to_microseconds
 from gateway.archive.errors import ArchiveUnavailable, Reason, unavailable
 from gateway.archive.identity import uuid7
@@ -74,6 +75,7 @@ class Archive:
         compression_level: int,
         min_free: int,
         observer: Observer,
+        keys: Keyring | None = None,
         clock: Callable[[], int] = _now_us,
         random: Callable[[int], bytes] | None = None,
         sync: Callable[[int], None] = os.fdatasync,
@@ -83,6 +85,7 @@ class Archive:
         """Does not touch the disk yet; `ready` tells whether it could write.
 
         compression_level: of zstd, 0 for none. min_free: octets of disk space below which nothing is taken.
+        keys: of the volumes; without any, nothing is encrypted.
         clock: microseconds since 1970, UTC. random: so many random octets, by default the system's.
         sync: makes a file durable.
         log_limit: octets of write-ahead log after which it is copied. in_flight: batches on their way at once.
@@ -99,7 +102,7 @@ class Archive:
         self._free_until = 0.0
         self._failing = False
         self._inbox = Inbox()
-        self._writer = VolumeWriter(folder, clock)
+        self._writer = VolumeWriter(folder, clock, keys)
         self._turn = threading.Lock()
         self._checkpointer = Checkpointer(folder, log_limit)
         self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, "archive-large")

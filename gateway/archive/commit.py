@@ -26,6 +26,10 @@ kernel then takes the pages for clean. So each committing thread has a descripti
 error leaves a mark in the lock file; and before anybody commits again, the log is written anew in place, synced,
 and checkpointed. Entries of a batch that failed so may be in the archive although nobody promised it.
 
+Where a volume is encrypted, rows are encrypted right before they are inserted: by then it is known which volume, hence
+which key, is theirs. A volume's key is durable before the volume is there. A volume whose key cannot be had takes
+nothing (KeysUnavailable), and so does the archive when the key of a new month's volume cannot be made.
+
 Fails with `ArchiveUnavailable` ('full' or 'io'); the batch is then rolled back, unless its fsync failed.
 """
 
@@ -33,6 +37,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,8 +47,9 @@ from typing import Any
 import apsw
 
 from gateway.archive import volume as volumes
+from gateway.archive.encryption import ENTRIES, Cipher, Keyring, place
 from gateway.archive.errors import ArchiveUnavailable, Reason, unavailable
-from gateway.archive.layout import WRITTEN
+from gateway.archive.layout import DOCUMENT, RAW, WRITTEN
 from gateway.archive.lock import APPEND, CHECKPOINT, LOOK, AppendLock, FolderLock, raise_doubt
 from gateway.archive.payload import Payload
 from gateway.archive.volume import Volume
@@ -59,6 +65,7 @@ _COLUMNS = 12
 _ROW = "(" + ", ".join("?" * _COLUMNS) + ")"
 _INSERT = f"INSERT INTO entry ({WRITTEN}) VALUES"
 _NEXT = "SELECT coalesce(max(seq) + 1, (SELECT first_seq FROM volume)) FROM entry"
+_OWN = "SELECT first_seq, data_key FROM volume"
 _REWRITE_STEP = 2**20
 
 _File = tuple[int, int]  # inode and device
@@ -78,7 +85,7 @@ class Row:
     id: bytes
     subject: bytes
     received: int  # microseconds since 1970, UTC
-    document: str
+    document: str | bytes  # octets once it is encrypted
     document_sha256: bytes
     salt: bytes
     payload: Payload | None  # None for an event
@@ -119,10 +126,20 @@ class LogHandle:
 class VolumeWriter:
     """This process's connection to the newest volume. Used by one thread at a time; threads may take turns."""
 
-    def __init__(self, folder: Path, clock: Callable[[], int]) -> None:
-        """clock: microseconds since 1970, UTC; it decides in which month's volume an entry goes."""
+    def __init__(
+        self, folder: Path, clock: Callable[[], int], keys: Keyring | None = None, *, most: int = ENTRIES
+    ) -> None:
+        """clock: microseconds since 1970, UTC; it decides in which month's volume an entry goes.
+
+        keys: of the volumes; without any, new ones are not encrypted, and one that is takes nothing. most:
+        entries of an encrypted volume, for its key's sake.
+        """
         self._folder = folder
         self._clock = clock
+        self._keys = keys or Keyring(folder, None, sealing=False)
+        self._most = most
+        self._cipher: Cipher | None = None  # of the volume
+        self._full = sys.maxsize  # the number that the volume must not reach, for its key's sake
         self._lock = AppendLock(folder / APPEND)
         self._connection: apsw.Connection | None = None
         self._volume: Volume | None = None
@@ -230,12 +247,22 @@ class VolumeWriter:
         try:
             last = int(connection.execute(_NEXT).get) - 1
             self._refuse_loss(last)
+            self._cipher, self._full = self._key_of(connection, volume)
             self._files = (_file(volume.path), _file(volume.log))
         except BaseException:
             connection.close()
             raise
         self._connection, self._volume, self._pages = connection, volume, 0
         self._lock.next_seq = last + 1
+
+    def _key_of(self, connection: apsw.Connection, volume: Volume) -> tuple[Cipher | None, int]:
+        """With what a volume is encrypted, and the number that it must not reach. Raises KeysUnavailable."""
+        if connection.pragma("user_version") == 1:
+            return None, sys.maxsize
+        row: tuple[Any, ...] = connection.execute(_OWN).fetchall()[0]
+        first, data_key = row
+        cipher = self._keys.cipher(volume.month, data_key)
+        return cipher, first + self._most if cipher is not None else sys.maxsize
 
     def _opened(self) -> tuple[apsw.Connection, Volume]:
         assert self._connection is not None
@@ -253,8 +280,10 @@ class VolumeWriter:
             )
 
     def _create(self, month: str, first_seq: int) -> None:
+        cipher = self._keys.begin(month)
+        data_key = cipher.key if cipher is not None else None
         self._lock.generation += 1  # first: nobody may go on with the old one once there is a new one
-        made = volumes.create(self._folder, month, first_seq, self._clock())
+        made = volumes.create(self._folder, month, first_seq, self._clock(), data_key)
         self._open(made)
         volumes.sync_path(self._folder)  # for the log's name
         self._generation = self._lock.generation
@@ -298,6 +327,11 @@ class VolumeWriter:
 
     def _insert(self, connection: apsw.Connection, rows: Sequence[Row]) -> int:
         first = self._lock.next_seq
+        if first + len(rows) > self._full:
+            text = f"the volume has {self._most} entries, as many as its key may encrypt; wait for the next month"
+            raise ArchiveUnavailable(Reason.FULL, text)
+        if self._cipher is not None:
+            rows = [_encrypted(row, self._cipher) for row in rows]
         try:
             _transact(connection, first, rows)
         except apsw.ConstraintError:  # not the next number: the hint was wrong
@@ -309,6 +343,25 @@ class VolumeWriter:
         self._lock.log_pages += pages - self._pages
         self._pages, self.log_pages = pages, self._lock.log_pages
         return first
+
+
+def _encrypted(row: Row, cipher: Cipher) -> Row:
+    """The same entry, as an encrypted volume stores it. Written out: `replace` takes longer than the encryption."""
+    document = row.document.encode() if isinstance(row.document, str) else row.document
+    payload = row.payload
+    if payload is not None:
+        data = cipher.seal(payload.data, place(row.id, RAW))
+        payload = Payload(payload.sha256, payload.size, payload.encoding, data)
+    return Row(
+        row.kind,
+        row.id,
+        row.subject,
+        row.received,
+        cipher.seal(document, place(row.id, DOCUMENT)),
+        row.document_sha256,
+        row.salt,
+        payload,
+    )
 
 
 def _transact(connection: apsw.Connection, first: int, rows: Sequence[Row]) -> None:

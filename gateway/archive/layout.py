@@ -1,14 +1,17 @@
 """What a volume's file looks like inside: its tables, and the words in which it explains itself. Pure.
 
 Format 2 is what is written: beside format 1 it knows documents that are compressed, dictionaries, attachments that are
-stored once, and entries that were disposed of. Volumes of format 1 are read and appended to as they are, until they
-are rewritten (`rewriting`).
+stored once, entries that were disposed of, and encryption. Volumes of format 1 are read and appended to as they are,
+until they are rewritten (`rewriting`).
 """
 
 from __future__ import annotations
 
 FORMAT = 2
 FORMATS = (1, 2)  # that can be read
+
+# Columns that are encrypted where a volume is: places of `encryption.place`.
+DOCUMENT, RAW, DICTIONARY, PART = "entry.document", "entry.raw", "dictionary.data", "part.data"
 
 # Names of a message's encodings, and of a document's.
 IDENTITY = "identity"  # as it was received
@@ -38,7 +41,12 @@ replace the next `size` octets of the frame; either is put in as it is (`form` '
 is random and makes hashes of the entry that are published elsewhere unguessable. An entry that has a row in \
 `disposed` was lawfully destroyed: of `entry` only `seq`, `kind`, `id`, `subject`, `received` and `size` are \
 left, and in `disposed` are SHA-256(salt, document_sha256) and SHA-256(salt, sha256), of which the published hash \
-of the entry was made, and the `batch` (a UUID) by which it was disposed of. Rows are never changed; a volume is \
+of the entry was made, and the `batch` (a UUID) by which it was disposed of. \
+Where `data_key` is not NULL the volume is encrypted: `document` and `raw` of `entry`, and `data` of `dictionary` and \
+`part`, are each a nonce of 12 octets and a ciphertext of AES-256-GCM with its tag of 16, which holds what is said \
+above. The key lies in the file of the same name that ends in .keys, wrapped by a master key that is kept elsewhere; \
+additional data is the `id` of the row (16 octets; a number in big-endian order) with the names of table and column, \
+such as entry.raw; `sha256` of `part` tells nothing then. Rows are never changed; a volume is \
 never written to once a newer one exists, but may be replaced as a whole by one with the same entries (`rewritten`)."""
 
 _TABLES_1 = """
@@ -74,7 +82,8 @@ CREATE TABLE volume (
   created TEXT NOT NULL,        -- ISO 8601, UTC
   gateway TEXT NOT NULL,        -- version of the program that created the volume
   description TEXT NOT NULL,
-  rewritten TEXT                -- ISO 8601, UTC: when the volume was closed already, and made anew; NULL: never
+  rewritten TEXT,               -- ISO 8601, UTC: when the volume was closed already, and made anew; NULL: never
+  data_key TEXT                 -- id of the key with which it is encrypted; NULL: it is not
 ) STRICT;
 CREATE TABLE entry (
   seq INTEGER PRIMARY KEY,      -- dense over all volumes

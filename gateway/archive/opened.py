@@ -4,6 +4,9 @@ A rewritten volume takes the place of the old file, whose octets may be destroye
 old one open reads what was there before, or zeros. So what was read counts only where the file is still the one at its
 path *afterwards*: it is replaced before anything of the old one is destroyed.
 
+The key of an encrypted volume is asked for when something encrypted is first read: what is in the clear, and the
+pages as such, can be looked at without. Fails with `KeysUnavailable` where it cannot be had, which is no damage.
+
 Fails with `ArchiveDamaged`, `ArchiveUnavailable`, `apsw.Error` and `OSError`.
 """
 
@@ -17,6 +20,7 @@ from typing import Any, TypeVar
 import apsw
 
 from gateway.archive import volume as volumes
+from gateway.archive.encryption import Cipher, Keyring, place
 from gateway.archive.entry import Tombstone
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Reason
 from gateway.archive.unpacking import Unpacker
@@ -32,7 +36,7 @@ CONTENT = "CAST(encoding AS BLOB), raw"
 ALL = f"{DIGESTS}, HOW, CAST(document AS BLOB), {CONTENT}"
 SELECT = "SELECT {} FROM entry WHERE {}"
 
-_FIRST = "SELECT first_seq FROM volume"
+_OWN = "SELECT first_seq, DATA_KEY FROM volume"
 _TOMBSTONE = "SELECT seq, document, content, batch FROM disposed WHERE seq = ?"
 _TRIES = 5  # a volume is rewritten once in a month, or in a disposal
 
@@ -42,17 +46,36 @@ _File = tuple[int, int]
 class OpenVolume:
     """A volume with a connection to it. Belongs to one thread."""
 
-    def __init__(self, volume: Volume, *, closed: bool, checked: bool = False) -> None:
-        """closed: to writers, since a newer one exists. checked: a page without its checksum is damage."""
+    def __init__(
+        self, volume: Volume, *, closed: bool, checked: bool = False, keys: Keyring | None = None
+    ) -> None:
+        """closed: to writers, since a newer one exists. checked: a page without its checksum is damage.
+
+        keys: without any, what is encrypted cannot be read.
+        """
         self.volume = volume
         self.closed = closed
-        self._file, self.connection = _connected(volume, closed=closed, checked=checked)
-        try:
-            self.format = int(self.connection.pragma("user_version"))
-            self.first_seq = int(self.connection.execute(_FIRST).get)
-        except BaseException:
-            self.connection.close()
-            raise
+        self._keys = keys
+        for left in reversed(range(_TRIES)):
+            self._file, self.connection = _connected(volume, closed=closed, checked=checked)
+            try:
+                self._read_own()
+                return
+            except BaseException as error:
+                self.connection.close()
+                # Replaced just now, and its octets are destroyed already: the new file is the one to look at.
+                if not isinstance(error, Exception) or not left or not self.replaced():
+                    raise
+
+    def _read_own(self) -> None:
+        """What it says of itself."""
+        self.format = int(self.connection.pragma("user_version"))
+        own: list[Row] = self.connection.execute(_in_format(_OWN, self.format)).fetchall()
+        if not own:
+            raise ArchiveDamaged(self.volume.month, 0, "the volume's own row is missing")
+        self.first_seq = int(own[0][0])
+        key = own[0][1]
+        self.data_key: str | None = key.decode("ascii", "replace") if key is not None else None
 
     def close(self) -> None:
         self.connection.close()
@@ -65,7 +88,25 @@ class OpenVolume:
     @cached_property
     def unpacker(self) -> Unpacker:
         """Gets documents and messages out of their forms."""
-        return Unpacker(lambda query, *values: self.rows(0, query, *values))
+        return Unpacker(lambda query, *values: self.rows(0, query, *values), self.clear)
+
+    @cached_property
+    def cipher(self) -> Cipher | None:
+        """What opens what is encrypted; None where nothing is. Raises KeysUnavailable."""
+        keys = self._keys or Keyring(self.volume.path.parent, None, sealing=False)
+        return keys.cipher(self.volume.month, self.data_key)
+
+    def clear(self, stored: bytes, identity: bytes, column: str) -> bytes:
+        """The octets of a column, decrypted if the volume is encrypted.
+
+        identity: of the row. column: such as `layout.RAW`. Raises ValueError where they are not what was encrypted
+        for this place, and KeysUnavailable.
+        """
+        if self.data_key is None:
+            return stored
+        cipher = self.cipher
+        assert cipher is not None
+        return cipher.open(stored, place(identity, column))
 
     def rows(self, seq: int, query: str, *values: Any) -> list[Row]:
         """All rows of a query at once; no transaction stays open. Raises ArchiveDamaged, naming `seq`."""
@@ -96,10 +137,17 @@ class OpenVolume:
         return ArchiveDamaged(self.volume.month, seq, f"page cannot be read: {error}")
 
 
-def look(volume: Volume, closed: bool, work: Callable[[OpenVolume], T], *, checked: bool = False) -> T:
+def look(
+    volume: Volume,
+    closed: bool,
+    work: Callable[[OpenVolume], T],
+    *,
+    checked: bool = False,
+    keys: Keyring | None = None,
+) -> T:
     """What `work` finds in a volume; once more where the file was replaced meanwhile."""
     for left in reversed(range(_TRIES)):
-        opened = OpenVolume(volume, closed=closed, checked=checked)
+        opened = OpenVolume(volume, closed=closed, checked=checked, keys=keys)
         try:
             found = work(opened)
             if not opened.replaced():
@@ -114,9 +162,14 @@ def look(volume: Volume, closed: bool, work: Callable[[OpenVolume], T], *, check
 
 def _connected(volume: Volume, *, closed: bool, checked: bool) -> tuple[_File, apsw.Connection]:
     """A connection, and which file it is to."""
-    for _ in range(_TRIES):
+    for left in reversed(range(_TRIES)):
         before = _file(volume)
-        connection = volumes.open_for_reading(volume, closed=closed, checked=checked)
+        try:
+            connection = volumes.open_for_reading(volume, closed=closed, checked=checked)
+        except (apsw.Error, ArchiveUnavailable, OSError):
+            if not left or before is None or _file(volume) in (before, None):
+                raise
+            continue
         if before is not None and before == _file(volume):
             return before, connection
         connection.close()
@@ -138,4 +191,5 @@ def _file(volume: Volume) -> _File | None:
 
 @lru_cache(maxsize=256)
 def _in_format(query: str, format: int) -> str:
+    query = query.replace("DATA_KEY", "NULL" if format == 1 else "CAST(data_key AS BLOB)")
     return query.replace("HOW", "NULL" if format == 1 else "CAST(document_encoding AS BLOB)")

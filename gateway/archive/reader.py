@@ -6,8 +6,9 @@ it does not keep the write-ahead log from being begun anew. A volume that was re
 once: what was disposed of is not handed out any more, and nobody sees the remains of the old file (opened.py).
 
 Fails with `ArchiveDamaged` for an entry that is not what was stored, with `Disposed` where its octets are asked for and
-were lawfully destroyed, with `ArchiveUnavailable` ('io') when a volume cannot be read. Open readers see new volumes by
-themselves.
+were lawfully destroyed, with `ArchiveUnavailable` ('io') when a volume cannot be read: `KeysUnavailable` where it is
+encrypted and its key cannot be had, which `last_seq`, `digests` and `volumes` do without. Open readers see new volumes
+by themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from uuid import UUID
 import apsw
 
 from gateway.archive import volume as volumes
+from gateway.archive.encryption import Keyring
 from gateway.archive.entry import Digests, Entry, Evidence, Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Disposed, Reason, unavailable
 from gateway.archive.lock import APPEND, is_doubted
@@ -34,7 +36,7 @@ T = TypeVar("T")
 _AFTER = SELECT.format(ENTRY, "seq > ? ORDER BY seq LIMIT ?")
 _BY_SEQ = SELECT.format(ENTRY, "seq = ?")
 _BY_SUBJECT = SELECT.format(ENTRY, "subject = ? AND kind = ? ORDER BY seq")
-_RAW = "SELECT CAST(encoding AS BLOB), size, sha256, raw FROM entry WHERE seq = ? AND kind = 'message'"
+_RAW = "SELECT id, CAST(encoding AS BLOB), size, sha256, raw FROM entry WHERE seq = ? AND kind = 'message'"
 _WHOLE = SELECT.format(f"{ENTRY}, {CONTENT}", "seq = ? AND kind = 'message'")
 _DIGESTS = SELECT.format(DIGESTS, "seq > ? ORDER BY seq LIMIT ?")
 _EVIDENCE = SELECT.format(ALL, "seq = ?")
@@ -46,9 +48,13 @@ _TRIES = 5  # a volume is rewritten once in a month, or in a disposal
 class Reader:
     """Reads a folder of volumes."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens nothing yet; a folder that does not exist is an empty archive."""
+    def __init__(self, folder: Path, keys: Keyring | None = None) -> None:
+        """Opens nothing yet; a folder that does not exist is an empty archive.
+
+        keys: of its volumes. Without any, what is encrypted cannot be read.
+        """
         self._folder = folder
+        self._keys = keys
         self._volumes: list[OpenVolume] = []  # oldest first
         self._used: list[OpenVolume] = []  # by the look at the archive that is going on
         self._durable = 0  # everything up to this seq is
@@ -203,7 +209,10 @@ class Reader:
         opened = []
         for at, volume in enumerate(found):
             is_open = volume in known
-            opened.append(known.pop(volume) if is_open else OpenVolume(volume, closed=at < len(found) - 1))
+            closed = at < len(found) - 1
+            opened.append(
+                known.pop(volume) if is_open else OpenVolume(volume, closed=closed, keys=self._keys)
+            )
         for gone in known.values():
             gone.close()
         self._volumes = opened
@@ -242,8 +251,8 @@ class Reader:
 
 def _message(opened: OpenVolume, row: Row) -> tuple[Entry, bytes]:
     *columns, encoding, data = row
-    seq, *_, sha256, size = columns
-    return entry_of(opened, tuple(columns)), unsealed(opened, seq, (encoding, size, sha256, data))
+    seq, _, id, *_, sha256, size = columns
+    return entry_of(opened, tuple(columns)), unsealed(opened, seq, (id, encoding, size, sha256, data))
 
 
 def _evidence(opened: OpenVolume, row: Row) -> Evidence:
@@ -252,11 +261,11 @@ def _evidence(opened: OpenVolume, row: Row) -> Evidence:
     if digests.commitments is not None:
         batch = require_tombstone(opened, seq).batch
         raise Disposed(opened.volume.month, seq, UUID(bytes=batch))
-    document = octets_of(opened, seq, kind, how, stored, digests.document_sha256)
+    document = octets_of(opened, seq, digests.id, kind, how, stored, digests.document_sha256)
     facts_of(opened, seq, document)
     if digests.kind is Kind.EVENT:
         return Evidence(digests, document, None)
-    raw = unsealed(opened, seq, (encoding, digests.size, digests.sha256, data))
+    raw = unsealed(opened, seq, (digests.id, encoding, digests.size, digests.sha256, data))
     return Evidence(digests, document, raw)
 
 

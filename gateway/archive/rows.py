@@ -1,7 +1,7 @@
 """Rows of a volume as entries and digests, each checked: who reads the archive and who verifies it use the same.
 
 Fails with `ArchiveDamaged` where a row is not what was stored, with `Disposed` where its octets are asked for and were
-destroyed.
+destroyed, and with `KeysUnavailable` where they are encrypted and the key cannot be had.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.archive.entry import Digests, Entry, Kind, Tombstone, from_microseconds, read_document
 from gateway.archive.errors import ArchiveDamaged, Disposed
-from gateway.archive.layout import OF_DOCUMENTS, OF_EVENTS
+from gateway.archive.layout import DOCUMENT, OF_DOCUMENTS, OF_EVENTS, RAW
 from gateway.archive.opened import OpenVolume, Row
 
 _KINDS = {kind.value.encode(): kind for kind in Kind}
@@ -28,7 +28,7 @@ def entry_of(opened: OpenVolume, row: Row) -> Entry:
         require_tombstone(opened, seq)
         facts: dict[str, Any] = {}
     else:
-        facts = facts_of(opened, seq, octets_of(opened, seq, kind, how, document, document_sha256))
+        facts = facts_of(opened, seq, octets_of(opened, seq, id, kind, how, document, document_sha256))
     try:
         own = _uuid(id)
         return Entry(
@@ -47,12 +47,16 @@ def entry_of(opened: OpenVolume, row: Row) -> Entry:
         raise ArchiveDamaged(opened.volume.month, seq, str(error)) from error
 
 
-def octets_of(opened: OpenVolume, seq: int, kind: Any, how: Any, stored: Any, sha256: Any) -> bytes:
+def octets_of(opened: OpenVolume, seq: int, id: Any, kind: Any, how: Any, stored: Any, sha256: Any) -> bytes:
     """The JSON text of an entry's document, from what is stored of it and its SHA-256."""
     try:
-        document = opened.unpacker.document(stored, how, _USES.get(kind, OF_EVENTS)) if how else stored
+        document = opened.clear(stored, id, DOCUMENT)
+        if how:
+            document = opened.unpacker.document(document, how, _USES.get(kind, OF_EVENTS))
         if hashlib.sha256(document).digest() != sha256:
             raise ValueError("does not have the SHA-256 that was recorded")
+    except ArchiveDamaged as error:  # the page of a dictionary, which names no entry
+        raise ArchiveDamaged(opened.volume.month, seq, f"document: {error.text}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise ArchiveDamaged(opened.volume.month, seq, f"document {error}") from error
     return bytes(document)
@@ -67,13 +71,15 @@ def facts_of(opened: OpenVolume, seq: int, document: bytes) -> dict[str, Any]:
 
 
 def unsealed(opened: OpenVolume, seq: int, row: Row) -> bytes:
-    """The octets of a message from its encoding, size, SHA-256 and stored octets."""
-    encoding, size, sha256, data = row
+    """The octets of a message from its id, encoding, size, SHA-256 and stored octets."""
+    id, encoding, size, sha256, data = row
     if sha256 is None:
         tombstone = require_tombstone(opened, seq)
         raise Disposed(opened.volume.month, seq, UUID(bytes=tombstone.batch))
     try:
-        return opened.unpacker.message(seq, data, encoding.decode(), size, sha256)
+        return opened.unpacker.message(seq, opened.clear(data, id, RAW), encoding.decode(), size, sha256)
+    except ArchiveDamaged as error:  # the page of a dictionary, of a part, or of `attached`
+        raise ArchiveDamaged(opened.volume.month, seq, f"message: {error.text}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise ArchiveDamaged(opened.volume.month, seq, f"message {error}") from error
 

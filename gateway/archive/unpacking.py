@@ -16,16 +16,17 @@ from typing import Any
 import zstandard
 
 from gateway.archive.forms import put_back
-from gateway.archive.layout import DICT, IDENTITY, OF_MESSAGES, PARTS, ZSTD
+from gateway.archive.layout import DICT, DICTIONARY, IDENTITY, OF_MESSAGES, PART, PARTS, ZSTD
 
 Read = Callable[..., list[tuple[Any, ...]]]
+Clear = Callable[[bytes, bytes, str], bytes]
 
 _AHEAD = 256  # entries
 
 # A document is held in memory several times over; none has a hundredth of it.
 _LARGEST_DOCUMENT = 256 * 2**20
 
-_DICTIONARY = "SELECT data FROM dictionary WHERE use = ?"
+_DICTIONARY = "SELECT id, data FROM dictionary WHERE use = ?"
 _ATTACHED = (
     "SELECT seq, at, part, size, CAST(form AS BLOB) FROM attached WHERE seq >= ? AND seq < ? ORDER BY seq, at"
 )
@@ -35,9 +36,10 @@ _PART = "SELECT size, CAST(encoding AS BLOB), data FROM part WHERE id = ?"
 class Unpacker:
     """Unpacks what one volume stores."""
 
-    def __init__(self, read: Read) -> None:
-        """read: the rows of a query, all at once."""
+    def __init__(self, read: Read, clear: Clear) -> None:
+        """read: the rows of a query, all at once. clear: what a column holds, by row and column, decrypted."""
         self._read = read
+        self._clear = clear
         self._plain = zstandard.ZstdDecompressor()
         self._with: dict[str, zstandard.ZstdDecompressor] = {}
         self._ahead = range(0)  # entries of which the rows of `attached` were read
@@ -93,7 +95,8 @@ class Unpacker:
         return self._attached.get(seq, [])
 
     def _part(self, number: int, limit: int) -> bytes:
-        for size, encoding, data in self._read(_PART, number):
+        for size, encoding, stored in self._read(_PART, number):
+            data = self._clear(stored, identity_of(number), PART)
             octets = (
                 data if encoding == b"identity" else self._frame(data, encoding.decode(), OF_MESSAGES, limit)
             )
@@ -119,8 +122,16 @@ class Unpacker:
         raise ValueError(f"unknown encoding {encoding!r}")
 
     def _prepared(self, use: str) -> zstandard.ZstdDecompressor:
-        for (data,) in self._read(_DICTIONARY, use):
-            dictionary = zstandard.ZstdCompressionDict(data)
+        for number, stored in self._read(_DICTIONARY, use):
+            dictionary = zstandard.ZstdCompressionDict(self._clear(stored, identity_of(number), DICTIONARY))
             self._with[use] = zstandard.ZstdDecompressor(dict_data=dictionary)
             return self._with[use]
         raise ValueError(f"needs the volume's dictionary for each {use}, which is missing")
+
+
+def identity_of(number: int) -> bytes:
+    """What ties an encrypted column of a row that has a number to that row. Raises ValueError."""
+    try:
+        return number.to_bytes(16)
+    except (OverflowError, AttributeError):
+        raise ValueError("has a row with a number that is none") from None

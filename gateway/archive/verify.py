@@ -5,6 +5,9 @@ nothing. It finds whatever changed in messages and documents, missing entries be
 bit of a volume that is not as it was written. It cannot know of entries missing at the very end, nor of a
 forger who mends digests and checksums as well, nor whether what was disposed of was so lawfully; the ledger and the
 records of disposals tell (`records/verification`). A volume that is rewritten meanwhile is checked once more.
+
+Where a volume is encrypted and its key cannot be had, all is checked but documents and messages, and that is told as a
+problem of kind `keys`, once for the volume: nothing is known to be damaged.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from gateway.archive import volume as volumes
+from gateway.archive.encryption import Keyring, KeysUnavailable
 from gateway.archive.entry import Digests, Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable, Disposed
 from gateway.archive.layout import SCHEMAS
@@ -44,7 +48,8 @@ class Problem:
 
     volume: str  # "2026-11"; empty where it is about no volume
     seq: int | None  # None: the volume, or whatever it is, as a whole
-    kind: str  # gap, extra, document, message, disposed, unreadable, pages, layout; others are `records/verification`'s
+    # gap, extra, document, message, disposed, unreadable, pages, layout, keys; others are `records/verification`'s
+    kind: str
     text: str
 
 
@@ -56,6 +61,7 @@ class Examined(NamedTuple):
     problems: list[Problem]
     document: bytes | None = None  # None, too, where it is damaged or was disposed of
     batch: bytes | None = None  # by which it was disposed of
+    closed: bool = False  # document and message could not be looked at for want of the key
 
 
 class Bounds(NamedTuple):
@@ -66,18 +72,18 @@ class Bounds(NamedTuple):
     last: int
 
 
-def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
+def verify(folder: Path, *, pages: bool = False, keys: Keyring | None = None) -> Iterator[Problem]:
     """Every problem of an archive, in sequence.
 
-    pages: also check every page of each volume, which reads everything once more. Raises OSError if the folder cannot
-    be read.
+    pages: also check every page of each volume, which reads everything once more. keys: of its volumes. Raises OSError
+    if the folder cannot be read.
     """
     found = volumes.list_volumes(folder)
     expected: int | None = None
     for at, volume in enumerate(found):
         closed = at < len(found) - 1
         try:
-            bounds, problems = look(volume, closed, _all_examined)
+            bounds, problems = look(volume, closed, _all_examined, keys=keys)
         except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
             text = error.text if isinstance(error, ArchiveDamaged) else str(error)
             yield Problem(volume.month, None, "unreadable", text)
@@ -93,7 +99,8 @@ def verify(folder: Path, *, pages: bool = False) -> Iterator[Problem]:
 def _all_examined(opened: OpenVolume) -> tuple[Bounds, list[Problem]]:
     bounds = bounds_of(opened)
     examined = examine(opened, bounds.first - 1, bounds.last)
-    return bounds, [problem for each in examined for problem in each.problems]
+    problems = [problem for each in examined for problem in each.problems]
+    return bounds, [*keys_problems(opened), *problems]
 
 
 def bounds_of(opened: OpenVolume) -> Bounds:
@@ -101,6 +108,15 @@ def bounds_of(opened: OpenVolume) -> Bounds:
     for row in opened.rows(0, _BOUNDS):
         return Bounds(*row)
     raise ArchiveDamaged(opened.volume.month, 0, "the volume's own row is missing")
+
+
+def keys_problems(opened: OpenVolume) -> list[Problem]:
+    """That a volume's key cannot be had, where it needs one."""
+    try:
+        _ = opened.cipher
+    except KeysUnavailable as error:
+        return [Problem(opened.volume.month, None, "keys", str(error))]
+    return []
 
 
 def order_problems(volume: Volume, bounds: Bounds, expected: int | None) -> Iterator[Problem]:
@@ -118,6 +134,7 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
     Entries that are missing are told with the next that is there, or with the last number asked for.
     """
     expected = after + 1
+    closed = bool(keys_problems(opened))
     tombstones = _tombstones(opened, after, to)
     for seq, row in _rows(opened, after, to):
         problems = []
@@ -126,7 +143,7 @@ def examine(opened: OpenVolume, after: int, to: int) -> Iterator[Examined]:
         if isinstance(row, ArchiveDamaged):
             yield Examined(seq, None, [*problems, Problem(opened.volume.month, seq, "unreadable", row.text)])
         else:
-            yield _examined(opened, seq, row, problems, tombstones.get(seq))
+            yield _examined(opened, seq, row, problems, tombstones.get(seq), closed=closed)
         expected = seq + 1
     if expected <= to:
         yield Examined(to, None, [Problem(opened.volume.month, expected, "gap", _missing(expected, to))])
@@ -257,7 +274,7 @@ def _tombstones(opened: OpenVolume, after: int, to: int) -> dict[int, bytes]:
 
 
 def _examined(
-    opened: OpenVolume, seq: int, row: Row, problems: list[Problem], batch: bytes | None
+    opened: OpenVolume, seq: int, row: Row, problems: list[Problem], batch: bytes | None, *, closed: bool
 ) -> Examined:
     *columns, how, stored, encoding, raw = row
     month = opened.volume.month
@@ -274,21 +291,24 @@ def _examined(
         return Examined(seq, digests, problems, batch=batch)
     if batch is not None:
         problems.append(Problem(month, seq, "disposed", "an entry that was not disposed of has a tombstone"))
-    _, kind, _, _, _, size, _, document_sha256, sha256 = columns
+    _, kind, id, _, _, size, _, document_sha256, sha256 = columns
+    is_event = kind == Kind.EVENT.encode()
+    if is_event and (raw is not None or encoding is not None or size):
+        problems.append(Problem(month, seq, "message", "an event has a message"))
+    if closed:
+        return Examined(seq, digests, problems, closed=True)
     document = None
     try:
-        document = octets_of(opened, seq, kind, how, stored, document_sha256)
+        document = octets_of(opened, seq, id, kind, how, stored, document_sha256)
     except ArchiveDamaged as error:
         problems.append(Problem(month, seq, "document", error.text))
-    if kind != Kind.EVENT.encode():
+    if not is_event:
         try:
-            unsealed(opened, seq, (encoding, size, sha256, raw))
+            unsealed(opened, seq, (id, encoding, size, sha256, raw))
         except Disposed:
             problems.append(Problem(month, seq, "message", "message is missing"))
         except ArchiveDamaged as error:
             problems.append(Problem(month, seq, "message", error.text))
-    elif raw is not None or encoding is not None or size:
-        problems.append(Problem(month, seq, "message", "an event has a message"))
     return Examined(seq, digests, problems, document)
 
 

@@ -100,11 +100,14 @@ def require_sound_sqlite() -> None:
         )
 
 
-def create(folder: Path, month: str, first_seq: int, now_us: int) -> Volume:
-    """Make an empty volume, complete and durable when it appears; only while holding the append lock."""
+def create(folder: Path, month: str, first_seq: int, now_us: int, data_key: str | None = None) -> Volume:
+    """Make an empty volume, complete and durable when it appears; only while holding the append lock.
+
+    data_key: with which its entries will be encrypted; None: they will not.
+    """
     draft = folder / f".{month}.new"
     draft.unlink(missing_ok=True)
-    connection = new_file(draft, Described(month, first_seq, iso(now_us), __version__))
+    connection = new_file(draft, Described(month, first_seq, iso(now_us), __version__, data_key=data_key))
     try:
         connection.execute(INDEX)
         connection.pragma("journal_mode", "wal")
@@ -128,6 +131,7 @@ class Described:
     created: str  # ISO 8601
     gateway: str  # version of the program that created it
     rewritten: str | None = None  # ISO 8601
+    data_key: str | None = None  # id; None: it is not encrypted
 
 
 def new_file(path: Path, described: Described) -> apsw.Connection:
@@ -140,7 +144,7 @@ def new_file(path: Path, described: Described) -> apsw.Connection:
             connection.execute(TABLES)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT}")
             connection.execute(
-                "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     FORMAT,
                     described.month,
@@ -149,6 +153,7 @@ def new_file(path: Path, described: Described) -> apsw.Connection:
                     described.gateway,
                     DESCRIPTION,
                     described.rewritten,
+                    described.data_key,
                 ),
             )
     except BaseException:

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.configured import keys_of
 from gateway.archive.rewriting import LEVEL, NotRewritable, Rewritten, not_compacted, rewrite
 from gateway.cli.options import WRONG_USAGE, ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.cli.recording import become_owner
 from gateway.config import Config
+from gateway.telemetry import logs
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -30,26 +32,34 @@ def compact(
     level: Annotated[
         int, typer.Option(min=1, max=22, help="Of zstd: higher is smaller, and much slower.")
     ] = LEVEL,
+    decrypt: Annotated[
+        bool, typer.Option("--decrypt", help="Encrypted months, which are to be named, become plain.")
+    ] = False,
     config: ConfigOption = Path("config/gateway.toml"),
     json: JsonOption = False,
 ) -> None:
     """Write volumes of closed months anew: less than half as large, with the same entries to the octet.
 
     Each is compared with the old one entry by entry before it takes its place. Mail flows meanwhile. The newest month
-    is still written to, and is left alone.
+    is still written to, and is left alone. While encryption is enabled, a month that was plain becomes encrypted.
     """
     settings = load_config(config)
     for month in months or ():
         if _MONTH.fullmatch(month) is None:
             raise fail(f"{month}: expected a month such as 2026-10", WRONG_USAGE)
+    if decrypt and not months:
+        raise fail(
+            "--decrypt: name the months; new ones are encrypted as encryption.enabled says", WRONG_USAGE
+        )
     folder = settings.storage.archive
+    logs.configure("warning", process="compact")
     if folder.exists():
         become_owner(folder)
     elif months:
         raise fail(f"{folder}: there is no archive yet")
     try:
         chosen = sorted(set(months)) if months else not_compacted(folder) if folder.exists() else []
-        for done in _rewritten(settings, chosen, level):
+        for done in _rewritten(settings, chosen, level, decrypt=decrypt):
             _tell(done, json)
     except ArchiveDamaged as error:
         hint = "nothing was changed; `mailgw verify` tells what else is damaged: put the volume back from a backup"
@@ -66,8 +76,9 @@ class _Done:
     rewritten: Rewritten
 
 
-def _rewritten(settings: Config, months: Iterable[str], level: int) -> Iterable[_Done]:
+def _rewritten(settings: Config, months: Iterable[str], level: int, *, decrypt: bool) -> Iterable[_Done]:
     """Each month, beside a bar on a terminal."""
+    keys = keys_of(settings)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         for month in months:
             bar = progress.add_task(month, total=None)
@@ -75,6 +86,8 @@ def _rewritten(settings: Config, months: Iterable[str], level: int) -> Iterable[
                 settings.storage.archive,
                 month,
                 level=level,
+                keys=keys,
+                decrypt=decrypt,
                 is_held=lambda _seq: True,  # nothing is disposed of here
                 progress=lambda done, total, bar=bar: progress.update(bar, completed=done, total=total),  # type: ignore[misc]
                 min_free=settings.storage.min_free,

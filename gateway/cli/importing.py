@@ -23,6 +23,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from structlog.typing import EventDict
 
 from gateway.archive import ArchiveUnavailable, Reader, uuid7
+from gateway.archive.configured import reader_of
 from gateway.cli.options import (
     FOUND_WRONG,
     WRONG_USAGE,
@@ -146,7 +147,7 @@ def _imported(
     settings: Config, given: Given, tells: list[Tell], paths: list[Path], *, dry_run: bool
 ) -> Importer:
     """The import, done. Raises ArchiveUnavailable, apsw.Error and OSError."""
-    with closing(Reader(settings.storage.archive)) as reader, closing(Known(reader)) as known, _bar() as show:
+    with closing(reader_of(settings)) as reader, closing(Known(reader)) as known, _bar() as show:
         show("looking at the archive")
         known.catch_up(lambda entries: show(f"looking at the archive: {entries} entries"))
         return asyncio.run(_run(settings, given, reader, known, tells, paths, show, dry_run=dry_run))

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.ledger.keys import KeyFileError
 from gateway.ledger.note import NoteError
@@ -29,7 +30,7 @@ def prove(
     folder = settings.storage.ledger
     try:
         require_free(output)
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             package = gather(reader, folder, name, settings.ledger.interval)
         write(output, package.files)
     except (NotProvable, FolderUnusable, ArchiveUnavailable, OSError) as error:

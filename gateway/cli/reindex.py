@@ -18,7 +18,8 @@ from rich.progress import Progress
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_at
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.rows import Watermark
 from gateway.catalog.schema import findings
@@ -102,7 +103,11 @@ def _catalog(settings: Config, processes: int, advance: Advance) -> dict[str, An
     started = monotonic()
     gc.freeze()
     gc.set_threshold(_GARBAGE)
-    helpers = Helpers(partial(Reader, settings.storage.archive), processes) if processes > 1 else None
+    helpers = (
+        Helpers(partial(reader_at, settings.storage.archive, settings.encryption), processes)
+        if processes > 1
+        else None
+    )
     mark = new_follower(settings, Metrics()).rebuild(advance, helpers) or Watermark()
     seconds = round(monotonic() - started, 3)
     with closing(Catalog(settings.storage.catalog)) as catalog, catalog.connect() as connection:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from gateway.archive import ArchiveDamaged, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Entry, Reader
+from gateway.archive.configured import reader_of
 from gateway.catalog import facts as facts_of
 from gateway.catalog import queries
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
@@ -33,12 +34,12 @@ def show(
 ) -> None:
     """Show one archived message: envelope, people, findings, what became of it; or its very bytes."""
     settings = load_config(config)
-    reader = Reader(settings.storage.archive)
+    reader = reader_of(settings)
     with _catalog(settings) as connection:
         found = queries.message(connection, name)
         labels = facts_of.labels(connection, [found["id"]])[found["id"]] if found else ()
         matters = held_for(settings, connection, found["seq"]) if found and not raw else ()
-    entry = reader.entry(found["seq"]) if found else reader.get(name) if _is_uuid(name) else None
+    entry = _entry(reader, name, found)
     if entry is None:
         raise fail(f"{name}: no such message; `mailgw search` shows the ids")
     if raw and found and found["outcome"] == HELD:
@@ -49,7 +50,7 @@ def show(
     if raw or entry.disposed:
         try:
             sys.stdout.buffer.write(reader.raw(entry.seq))
-        except ArchiveDamaged as error:
+        except (ArchiveDamaged, ArchiveUnavailable) as error:
             raise fail(str(error)) from None
         return
     envelope = entry.document.get("envelope", {})
@@ -61,6 +62,14 @@ def show(
         print_json(facts)
     else:
         _print_tree(facts)
+
+
+def _entry(reader: Reader, name: str, found: dict[str, Any] | None) -> Entry | None:
+    """The message that the catalog found, or the one by that id; ends the command where it cannot be read."""
+    try:
+        return reader.entry(found["seq"]) if found else reader.get(name) if _is_uuid(name) else None
+    except (ArchiveDamaged, ArchiveUnavailable) as error:
+        raise fail(str(error)) from None
 
 
 def findings(

@@ -15,7 +15,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.archive import Problem
-from gateway.cli.options import FOUND_WRONG, ConfigOption, JsonOption, fail, load_config, print_json
+from gateway.cli.options import (
+    BAD_CONFIG,
+    FOUND_WRONG,
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    print_json,
+)
 from gateway.config import Config
 from gateway.message.printable import printable
 from gateway.records.verification.run import Subject, Summary, Verification, VerificationFailed
@@ -44,12 +52,13 @@ def verify(
     config: ConfigOption = Path("config/gateway.toml"),
     json: JsonOption = False,
 ) -> None:
-    """Check every archived entry and all that was signed of it. Exit 1 if anything is not as it was.
+    """Check every archived entry and all that was signed of it. Exit 1 if anything is not as it was, 3 without a key.
 
     Each message and document is compared with its digest, each entry with its leaf in the ledger, the ledger with
     every checkpoint that was signed, also with those in the folders that it is published to, and the catalog with the
     archive. What was disposed of must be on record, and is told at the end. Mail flows meanwhile; what comes in is not
-    checked. docs/evidence.md tells what each kind of problem means.
+    checked. Where a volume is encrypted and its key cannot be had, all but its documents and messages is checked.
+    docs/evidence.md tells what each kind of problem means.
     """
     settings = load_config(config)
     settings.storage.run.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -61,6 +70,7 @@ def verify(
             catalog=settings.storage.catalog if catalog else None,
             published=(*_published(settings), *(checkpoint or ())),
             pages=pages,
+            encryption=settings.encryption,
         ),
         state=settings.storage.run / "verify.json",
         processes=processes or len(os.sched_getaffinity(0)),
@@ -79,7 +89,7 @@ def verify(
             print_json({"kind": "disposal", **asdict(disposal)})
     for line in _told(run.summary, monotonic() - started):
         typer.echo(line, err=True)
-    raise typer.Exit(FOUND_WRONG if run.summary.problems else 0)
+    raise typer.Exit(FOUND_WRONG if run.summary.problems else BAD_CONFIG if run.summary.unopened else 0)
 
 
 def _published(settings: Config) -> list[Path]:
@@ -109,6 +119,8 @@ def _told(summary: Summary, seconds: float) -> Iterable[str]:
     yield f"{summary.entries} entries, {summary.problems} problems, {megabytes:.1f} MB of messages, {seconds:.1f} s"
     checkpoints = f"{summary.checkpoints} checkpoint{'s' if summary.checkpoints != 1 else ''}"
     yield f"{summary.attested} entries attested by {checkpoints}"
+    if summary.unopened:
+        yield f"{summary.unopened} of them are encrypted, and were not opened: no key; documents and messages unchecked"
     for each in summary.disposals:
         entries = f"{each.entries} entr{'y' if each.entries == 1 else 'ies'}"
         permission = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.archive.archive import IN_FLIGHT, Archive
+from gateway.archive.configured import keys_of
 from gateway.config import Config
 from gateway.telemetry.metrics import Metrics
 
@@ -28,5 +29,6 @@ def open_archive(config: Config, metrics: Metrics, *, in_flight: int = IN_FLIGHT
         compression_level=config.archive.compression_level,
         min_free=config.storage.min_free,
         observer=CommitMetrics(metrics),
+        keys=keys_of(config),
         in_flight=in_flight,
     )

@@ -1,8 +1,9 @@
 """Compacting closed months by themselves, once: in a child process of low priority, some hours after a month's end.
 
 `Compactor` takes turns in the office's process; the child is `python -m gateway.service.compacting FOLDER MONTH LEVEL
-MIN_FREE` and does one month. Nothing depends on it: killed at any moment, the old volume or the new one is there, and
-what was left half done is removed when the service starts. What goes wrong is logged, and tried again a day later.
+MIN_FREE` and does one month; where the master key comes from it is told on standard input. Nothing depends on it:
+killed at any moment, the old volume or the new one is there, and what was left half done is removed when the service
+starts. What goes wrong is logged, and tried again a day later.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pathlib import Path
 import structlog
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.encryption.settings import keyring_of
 from gateway.archive.rewriting import LEVEL, NotRewritable, not_compacted, rewrite, sweep_leftovers
-from gateway.config import Config
+from gateway.config import Config, EncryptionSettings
 
 AFTER = timedelta(hours=6)  # a month's end, so that clocks are past it and nobody looks for its last mail
 EVERY = 3600.0  # seconds between looks for a closed month
@@ -34,6 +36,8 @@ class Compactor:
     def __init__(self, config: Config, *, after: timedelta = AFTER, level: int = LEVEL) -> None:
         """after: the end of a month, that it is compacted. level: of zstd."""
         self._folder = config.storage.archive
+        self._wanted = config.archive.compact
+        self._encryption = config.encryption
         self._min_free = config.storage.min_free
         self._after = after
         self._level = level
@@ -52,6 +56,8 @@ class Compactor:
             for path in await asyncio.to_thread(sweep_leftovers, self._folder):
                 self._log.warning("rewriting_was_broken_off", removed=path.name)
             self._swept = True
+        if not self._wanted:
+            return
         month = self.due(await asyncio.to_thread(not_compacted, self._folder), datetime.now(UTC))
         if month is not None:
             self._again = time.monotonic() + (0.0 if await self._compacted(month) else TROUBLE)
@@ -75,11 +81,11 @@ class Compactor:
             "-m",
             __name__,
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, told = await self._child.communicate()
+            _, told = await self._child.communicate(self._encryption.model_dump_json().encode())
         except asyncio.CancelledError:
             self.stop()
             raise
@@ -99,7 +105,8 @@ def _end(month: str) -> datetime:
 
 
 def main(folder: str, month: str, level: str, min_free: str) -> int:
-    """The child."""
+    """The child. Standard input has the settings of encryption as JSON; other users could read arguments."""
+    encryption = EncryptionSettings.model_validate_json(sys.stdin.buffer.read())
     os.nice(
         NICE
     )  # the priority of what it reads and writes follows from it, where the disk's scheduler knows any
@@ -108,6 +115,7 @@ def main(folder: str, month: str, level: str, min_free: str) -> int:
             Path(folder),
             month,
             level=int(level),
+            keys=keyring_of(Path(folder), encryption),
             is_held=lambda _seq: True,  # nothing is disposed of here
             min_free=int(min_free),
         )

@@ -17,7 +17,8 @@ import orjson
 import structlog
 from sqlalchemy import Connection
 
-from gateway.archive import Archive, RandomPool, Reader, uuid7
+from gateway.archive import Archive, RandomPool, uuid7
+from gateway.archive.configured import reader_of
 from gateway.catalog import holds
 from gateway.catalog.holds import Held
 from gateway.catalog.reader import Catalog
@@ -51,7 +52,7 @@ class Desk:
         self._metrics = metrics
         self._log = structlog.get_logger()
         self._catalog = Catalog(config.storage.catalog)
-        self._reader = Reader(config.storage.archive)
+        self._reader = reader_of(config)
         self._roster = Roster(config, metrics)
         self._read_again = 0.0  # monotonic seconds
         self._random = RandomPool()

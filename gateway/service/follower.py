@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from gateway.archive import Reader
+from gateway.archive.configured import reader_of
 from gateway.config import Config
 from gateway.indexer.follower import Follower
 from gateway.indexer.process import run
@@ -60,7 +60,7 @@ class JudgeAgain:
 def new_follower(config: Config, metrics: Metrics, note: Note | None = None) -> Follower:
     """A follower of this installation's archive; with `note` it judges messages as a whole."""
     return Follower(
-        Reader(config.storage.archive),
+        reader_of(config),
         config.storage.catalog,
         observer=IndexerMetrics(metrics),
         judge=JudgeAgain(config, metrics),

@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from gateway.archive import Archive, ArchiveDamaged, ArchiveUnavailable, RandomPool, Reader, uuid7
+from gateway.archive.configured import reader_of
 from gateway.config import Config
 from gateway.indexer.ledger import LedgerForked, LedgerInUse, LedgerWriter, Pace
 from gateway.ledger import stamps
@@ -64,7 +65,7 @@ class LedgerKeeper:
         self._archive = archive
         self._metrics = metrics
         self._log = structlog.get_logger()
-        self._reader = Reader(config.storage.archive)
+        self._reader = reader_of(config)
         self._writer = new_writer(config, self._reader)
         self._random = RandomPool()
         self._again = 0.0  # monotonic seconds

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import structlog
 
-from gateway.archive import ArchiveDamaged, Reader
+from gateway.archive import ArchiveDamaged
+from gateway.archive.configured import reader_of
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.config import Config
 from gateway.directory.history import History
@@ -54,6 +55,7 @@ def rebuild(config: Config, processes: int, progress: Progress) -> int:
     """
     plan = Plan(
         archive=config.storage.archive,
+        encryption=config.encryption,
         catalog=config.storage.catalog,
         rosters=config.storage.rosters,
         domains=config.district.domains,
@@ -71,7 +73,7 @@ class Librarian:
     def __init__(self, config: Config, extractor: Extractor) -> None:
         self._config = config
         self._log = structlog.get_logger()
-        self._reader = Reader(config.storage.archive)
+        self._reader = reader_of(config)
         self._catalog = Catalog(config.storage.catalog)
         self._maker = Maker(
             self._reader,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -16,7 +17,7 @@ from uuid import UUID
 import apsw
 import pytest
 
-from gateway.archive import ArchiveDamaged, Disposed, Kind, Reader, verify
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Disposed, Kind, Reader, verify
 from gateway.archive.entry import Evidence
 from gateway.archive.rewriting import Rewritten, rewrite, sweep_leftovers
 from gateway.archive.volume import VFS
@@ -378,6 +379,47 @@ async def test_a_tombstone_that_is_not_as_one_is(bench: Bench, statement: str, s
         with pytest.raises(ArchiveDamaged) as caught:
             bench.reader().evidence(seq)
         assert not isinstance(caught.value, Disposed)
+
+
+# --- damage ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_is_damaged_nothing_else_is_handed_out(bench: Bench, seed: int) -> None:
+    """Bits flipped all over a volume with dictionaries, parts and tombstones: what was stored, or an error of ours."""
+    await closed_month(bench, 60)
+    dispose(bench.folder, *GONE)
+    path = bench.folder / f"{MONTH}.sqlite"
+    octets = path.read_bytes()
+    with closing(Reader(bench.folder)) as reader:
+        last = reader.last_seq()
+        sound = {seq: found(reader, seq) for seq in range(1, last + 1)}
+    assert sum(isinstance(each, str) for each in sound.values()) == len(GONE)
+    chance = random.Random(seed)
+    errors = 0
+    for _ in range(60):
+        damaged = bytearray(octets)
+        for _ in range(chance.choice((1, 30, 1000))):
+            damaged[chance.randrange(100, len(damaged))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        with closing(Reader(bench.folder)) as reader:
+            for seq in chance.sample(range(1, last + 1), 12):
+                try:
+                    assert found(reader, seq) == sound[seq]
+                except (ArchiveDamaged, ArchiveUnavailable, KeyError):  # KeyError: no such entry
+                    errors += 1
+                with suppress(ArchiveDamaged, ArchiveUnavailable):
+                    reader.follow(seq - 1, 5)
+    assert errors
+
+
+def found(reader: Reader, seq: int) -> tuple[bytes, bytes | None] | str:
+    """Document and message; the columns beside them have only the ledger."""
+    try:
+        evidence = reader.evidence(seq)
+        return evidence.document, evidence.raw
+    except Disposed as error:
+        return str(error)
 
 
 # --- a month that was over only just now ----------------------------------------------------------------

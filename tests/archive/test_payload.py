@@ -15,7 +15,8 @@ from gateway.archive.unpacking import Unpacker
 
 def unseal(data: bytes, encoding: str, size: int, sha256: bytes) -> bytes:
     """As it is read from a volume without dictionaries."""
-    return Unpacker(lambda query, *values: []).message(1, data, encoding, size, sha256)
+    unpacker = Unpacker(lambda query, *values: [], lambda stored, identity, column: stored)
+    return unpacker.message(1, data, encoding, size, sha256)
 
 
 # What compresses, what does not, and everything between.

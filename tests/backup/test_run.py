@@ -287,6 +287,55 @@ def test_another_installation(place: Place) -> None:
     refused(place, "is the backup of harbor.example/mail")
 
 
+def damage(volume: Path, *, page: int) -> None:
+    """Flip a bit, as a failing disk does."""
+    with volume.open("r+b") as file:
+        file.seek(page * volumes.PAGE_SIZE + 5000)
+        octet = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([octet ^ 1]))
+
+
+def test_a_damaged_newest_volume_does_not_replace_a_sound_copy(place: Place) -> None:
+    place.backup()
+    damage(place.archive / "2026-11.sqlite", page=2)
+    refused(place, "is damaged")
+
+
+def test_a_damaged_archive_is_backed_up_as_it_is_where_there_is_no_other(place: Place) -> None:
+    damage(place.archive / "2026-11.sqlite", page=2)
+    (place.archive / "2026-09.sqlite").write_bytes(b"no database" * 100)
+    done = place.backup()
+    assert list(dict.fromkeys(each.partition(":")[0] for each in done.problems)) == ["2026-09", "2026-11"]
+    assert (place.copy / "archive/2026-09.sqlite").read_bytes() == b"no database" * 100
+    assert sound(place)
+
+
+def test_a_checkpoint_that_was_cut_short_is_kept_as_it_is(place: Place) -> None:
+    """By a power cut; the service signs it again."""
+    checkpoints = place.settings.storage.ledger / "checkpoints"
+    checkpoints.write_bytes(checkpoints.read_bytes()[:-20])
+    place.backup()
+    assert (place.copy / "ledger/checkpoints").read_bytes() == checkpoints.read_bytes()
+    place.sign()
+    place.backup()
+    assert (place.copy / "ledger/checkpoints").read_bytes() == checkpoints.read_bytes()
+
+
+def test_damaged_checkpoints_do_not_replace_sound_ones(place: Place) -> None:
+    place.backup()
+    checkpoints = place.settings.storage.ledger / "checkpoints"
+    checkpoints.write_bytes(checkpoints.read_bytes().replace(b"\n20\n", b"\nxx\n"))
+    refused(place, "checkpoint 1")
+
+
+def test_a_volume_that_cannot_be_compared_with_the_ledger(place: Place) -> None:
+    place.backup()
+    rewrite(place, "2026-10")
+    (place.settings.storage.ledger / "level-00").write_bytes(b"")
+    refused(place, "cannot be compared with the ledger")
+
+
 def test_a_closed_volume_that_was_changed_in_its_place(place: Place) -> None:
     place.backup()
     with closing(sqlite3.connect(place.archive / "2026-09.sqlite")) as connection:

@@ -18,7 +18,8 @@ from typing import Any
 import apsw
 import orjson
 
-from gateway.archive import Archive, Reader, uuid7
+from gateway.archive import Archive, uuid7
+from gateway.archive.configured import keys_of, reader_of
 from gateway.archive.entry import to_microseconds
 from gateway.config import Config, load
 from gateway.directory.importer import read_roster
@@ -136,7 +137,7 @@ class Installation:
 
     def verdict_of(self, seq: int) -> dict[str, Any]:
         """What was kept with a message."""
-        with closing(Reader(self.settings.storage.archive)) as reader:
+        with closing(reader_of(self.settings)) as reader:
             entry = reader.entry(seq)
             assert entry is not None
             found: dict[str, Any] = entry.document["verdict"]
@@ -201,14 +202,15 @@ class Installation:
             archive.note(message_id=_octets(message_id), received=at, document=orjson.dumps(document))
 
     def _archive(self) -> Archive:
-        folder = self.settings.storage.archive
+        settings = self.settings
+        folder, keys = settings.storage.archive, keys_of(settings)
         clock = {} if self.now is None else {"clock": partial(to_microseconds, self.now)}
-        return Archive(folder, compression_level=1, min_free=0, observer=_Silence(), **clock)
+        return Archive(folder, compression_level=1, min_free=0, observer=_Silence(), keys=keys, **clock)
 
     def index(self) -> None:
         """Bring the catalog up to the archive."""
         settings = self.settings
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             follower = Follower(reader, settings.storage.catalog)
             try:
                 while follower.step().remaining:

@@ -62,6 +62,7 @@ def plan_of(here: Searched) -> Plan:
     settings = here.settings
     return Plan(
         archive=settings.storage.archive,
+        encryption=settings.encryption,
         catalog=settings.storage.catalog,
         rosters=settings.storage.rosters,
         domains=settings.district.domains,

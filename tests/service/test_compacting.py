@@ -105,3 +105,16 @@ async def test_the_child_ends_with_the_service(here: Installation) -> None:
         assert all(reader.raw(seq) for seq in range(1, 42))
     await Compactor(here.settings).turn()
     assert left(here) == ["2026-09"]
+
+
+async def test_where_nothing_is_to_be_compacted_leftovers_are_removed_all_the_same(
+    here: Installation,
+) -> None:
+    """They may be of a disposal, which must not leave the old file's octets on the disk."""
+    settings = here.settings
+    off = settings.archive.model_copy(update={"compact": False})
+    draft = settings.storage.archive / ".2026-09.rewrite"
+    draft.write_bytes(b"half a volume")
+    await Compactor(settings.model_copy(update={"archive": off})).turn()
+    assert not draft.exists()
+    assert left(here) == ["2026-08", "2026-09"]

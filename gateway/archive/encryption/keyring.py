@@ -37,6 +37,8 @@ _MODE = 0o640  # as the volumes have: nobody reads a wrapped key without the mas
 PATIENCE = 5.0
 _SOURCE = "source"
 
+_NAMES_NONE = "no master key is named; set [encryption]"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -130,13 +132,20 @@ class Keyring:
             for known in [each for each in self._ciphers if each[0] == month and each[1] != key]:
                 del self._ciphers[known]
 
+    def forget(self, month: str) -> None:
+        """Remove a volume's file of keys, once its file is not encrypted and durable. Raises OSError."""
+        with self._lock, files.changing(self._folder):
+            wrapped.path_of(self._folder, month).unlink(missing_ok=True)
+            files.sync_folder(self._folder)
+            for known in [each for each in self._ciphers if each[0] == month]:
+                del self._ciphers[known]
+
     # --- under the lock
 
     def _opened(self, month: str, key: str) -> Cipher:
         """Raises KeysUnavailable."""
         if self._source is None:
-            text = f"{month}: the volume is encrypted, and no master key is named; set [encryption]"
-            raise KeysUnavailable(text)
+            raise KeysUnavailable(f"{month}: the volume is encrypted, and {_NAMES_NONE}")
         found = _named(self._folder, _present(self._folder, month), key)
         octets = wrapped.unwrap(found, month, self._masters)
         if octets is None:
@@ -151,7 +160,8 @@ class Keyring:
 
     def _fresh(self) -> tuple[MasterKey, ...]:
         """The master keys as they are now. Raises KeysUnavailable."""
-        assert self._source is not None
+        if self._source is None:
+            raise KeysUnavailable(f"{self._folder}: volumes are encrypted, and {_NAMES_NONE}")
         self._patient(_SOURCE)
         try:
             self._masters = self._source.read()

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
+import apsw
+
+from gateway.archive import volume as volumes
 from gateway.archive.encryption import wrapped
 from gateway.archive.encryption.confirmation import confirmed
 from gateway.archive.encryption.errors import KeysUnavailable
 from gateway.archive.encryption.master import MasterKey
 from gateway.archive.encryption.source import FileSource, KeySource
 from gateway.archive.encryption.wrapped import VolumeKeys
+from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.opened import OpenVolume
 
 LOSS = "WHO LOSES THIS KEY LOSES THE MAIL"
 
@@ -60,11 +66,26 @@ def state_of(folder: Path, source: KeySource | None) -> State:
         masters = source.read() if source is not None else ()
     except KeysUnavailable as error:
         problem = str(error)
-    volumes = tuple(_volume(folder, month, masters) for month in wrapped.months(folder))
-    return State(tuple(key.id for key in masters), problem, confirmed(folder), volumes)
+    named = _named(folder)
+    months = sorted({*wrapped.months(folder), *named})
+    found = tuple(_volume(folder, month, masters, named.get(month)) for month in months)
+    return State(tuple(key.id for key in masters), problem, confirmed(folder), found)
 
 
-def _volume(folder: Path, month: str, masters: tuple[MasterKey, ...]) -> VolumeState:
+def _named(folder: Path) -> dict[str, str]:
+    """The data keys that volumes name, by month; of volumes that can be read, and are encrypted."""
+    found = {}
+    listed = volumes.list_volumes(folder) if folder.is_dir() else []
+    for volume in listed:
+        with suppress(ArchiveUnavailable, ArchiveDamaged, apsw.Error):  # which is others' to tell
+            opened = OpenVolume(volume, closed=volume != listed[-1])
+            with closing(opened):
+                if opened.data_key is not None:
+                    found[volume.month] = opened.data_key
+    return found
+
+
+def _volume(folder: Path, month: str, masters: tuple[MasterKey, ...], named: str | None) -> VolumeState:
     try:
         found = wrapped.load(folder, month) or VolumeKeys(month)
     except KeysUnavailable as error:
@@ -74,6 +95,8 @@ def _volume(folder: Path, month: str, masters: tuple[MasterKey, ...]) -> VolumeS
     closed = [key for key in found.keys if wrapped.unwrap(key, month, masters) is None]
     newest = all(wrapped.unwrap(key, month, masters[-1:]) is not None for key in found.keys)
     problem = f"needs master key {' or '.join(closed[0].masters)}, which is not there" if closed else ""
+    if named is not None and found.key(named) is None:
+        problem = f"{wrapped.path_of(folder, month).name} is not there, or has no data key {named}"
     return VolumeState(month, ids, needed, newest=newest, problem=problem)
 
 

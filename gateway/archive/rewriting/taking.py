@@ -35,6 +35,8 @@ def cut(raw: bytes, found: Sequence[Region], shared: Callable[[Region], int | No
     attached: list[Attached] = []
     done = length = 0
     for region in found:
+        if attached and region.start == done and attached[-1].part is not None:
+            continue  # two rows of `attached` for one place
         part = shared(region)
         if part is None and region.form == AS_IS:
             continue

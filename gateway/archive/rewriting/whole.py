@@ -1,6 +1,7 @@
 """An entry as a rewriting reads it: everything that there is of it, checked.
 
 Fails with `ArchiveDamaged`, naming the entry: what is damaged is not rewritten, for the damage would look like mail.
+Fails with `KeysUnavailable` where the volume is encrypted and its key cannot be had.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def whole_of(opened: OpenVolume, row: Row) -> Whole:
                 opened.volume.month, seq, "something is left of an entry that was disposed of"
             )
         return Whole(digests, batch=require_tombstone(opened, seq).batch)
-    document = octets_of(opened, seq, kind, how, stored, digests.document_sha256)
+    document = octets_of(opened, seq, digests.id, kind, how, stored, digests.document_sha256)
     if digests.kind is Kind.EVENT:
         return Whole(digests, document)
-    return Whole(digests, document, unsealed(opened, seq, (encoding, digests.size, digests.sha256, data)))
+    raw = unsealed(opened, seq, (digests.id, encoding, digests.size, digests.sha256, data))
+    return Whole(digests, document, raw)

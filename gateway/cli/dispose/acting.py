@@ -18,6 +18,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive.configured import reader_of
 from gateway.archive.rewriting import NotRewritable
 from gateway.catalog import acts
 from gateway.catalog.acts import Act
@@ -52,7 +53,7 @@ _WHOLE = 36  # characters
 def reading(settings: Config) -> Iterator[Reader]:
     """The archive; ends the command where it, or the catalog, cannot be read, or where something is not allowed."""
     try:
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             yield reader
     except (NotAllowed, ArchiveUnavailable, ArchiveDamaged, CatalogUnavailableError, OSError) as error:
         raise fail(str(error)) from None

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.archive import Reader
+from gateway.archive.configured import keys_of
 from gateway.archive.rewriting import LEVEL, Rewritten, rewrite
 from gateway.cli.dispose.acting import CONFIG, BatchArgument, as_service, batch_named, login, reading, write
 from gateway.cli.dispose.asking import Asked, asked
@@ -64,13 +65,21 @@ def _tools(
 ) -> Tools:
     bar = progress.add_task("Destroying", total=None)
 
+    keys = keys_of(settings)
+
     def act(document: Mapping[str, Any]) -> None:
         write(settings, batch.id, document)
 
     def without(month: str, entries: Mapping[int, UUID], is_held: Callable[[int], bool]) -> Rewritten:
         storage = settings.storage
         return rewrite(
-            storage.archive, month, level=LEVEL, dispose=entries, is_held=is_held, min_free=storage.min_free
+            storage.archive,
+            month,
+            level=LEVEL,
+            keys=keys,
+            dispose=entries,
+            is_held=is_held,
+            min_free=storage.min_free,
         )
 
     def tell(step: str, done: int, total: int) -> None:

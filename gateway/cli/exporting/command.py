@@ -119,7 +119,7 @@ def export(
     access-log` shows it. Exit 1 if some message could not be had; the certificate names it.
     """
     settings = load_config(config)
-    making = Export(output, settings.storage.archive, settings.storage.ledger)
+    making = Export(output, settings.storage.archive, settings.storage.ledger, settings.encryption)
     with _explained(settings, making):
         if resume:
             _require_only_resume(ctx)

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from gateway import __version__
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.catalog import acts as catalog_acts
 from gateway.cli.options import WRONG_USAGE, fail
 from gateway.cli.recording import become_owner, record
@@ -152,7 +153,7 @@ def _ledger(folder: Path) -> Ledger | None:
 
 def recorded(settings: Config, plan: Plan, result: Result) -> None:
     """Write the act of an export into the archive, unless a run that was broken off has done it."""
-    with closing(Reader(settings.storage.archive)) as reader:
+    with closing(reader_of(settings)) as reader:
         if any(event.document.get("event") == events.EXPORTED for event in reader.events(plan.id)):
             return
     _as_service(settings, _record, settings, plan.id, acts.document(plan, result))

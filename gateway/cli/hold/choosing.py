@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 
 from sqlalchemy import Connection
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.catalog import holds, queries
 from gateway.catalog.holds import Held
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
@@ -62,7 +63,7 @@ def _unknown(connection: Connection, settings: Config, name: str) -> str:
 def lag(connection: Connection, settings: Config) -> int:
     """How many entries of the archive are not in the catalog yet; 0 where the archive cannot be asked."""
     try:
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             return max(0, reader.last_seq() - read_watermark(connection).position)
     except (ArchiveUnavailable, OSError):
         return 0

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Entry, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Entry
+from gateway.archive.configured import reader_of
 from gateway.catalog import queries
 from gateway.catalog.holds import Held
 from gateway.catalog.shapes import Json, moment
@@ -62,7 +63,7 @@ def show(
         known = queries.message(connection, held.id) or {}
     octets = b""
     try:
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             if raw or with_content:
                 octets = reader.raw(held.seq)
                 _record_view(settings, held, reviewer, "raw" if raw else "content")

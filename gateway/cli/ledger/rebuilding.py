@@ -6,7 +6,8 @@ from contextlib import closing
 
 import typer
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.cli.ledger.showing import DEFAULT
 from gateway.cli.options import ConfigOption, fail, load_config
 from gateway.indexer.ledger import LedgerForked, LedgerInUse
@@ -21,7 +22,7 @@ def rebuild(config: ConfigOption = DEFAULT) -> None:
     Checkpoints and keys stay as they are. The new hashes must have the root that was signed; else nothing is changed.
     """
     settings = load_config(config)
-    with closing(Reader(settings.storage.archive)) as reader, closing(new_writer(settings, reader)) as writer:
+    with closing(reader_of(settings)) as reader, closing(new_writer(settings, reader)) as writer:
         try:
             entries = writer.make_again()
         except LedgerInUse as error:

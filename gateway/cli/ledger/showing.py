@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.ledger.checkpoint import Kept
 from gateway.ledger.keys import KeyFileError
@@ -36,7 +37,7 @@ def show(config: ConfigOption = DEFAULT, json: JsonOption = False) -> None:
     """The newest checkpoint, as it was signed, and how much is not signed yet."""
     settings = load_config(config)
     with reading(settings.storage.ledger) as ledger:
-        last = Reader(settings.storage.archive).last_seq()
+        last = reader_of(settings).last_seq()
         newest = ledger.newest
         if json:
             print_json(

@@ -22,7 +22,8 @@ from types import TracebackType
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.archive.errors import Reason
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.whole import thread
@@ -65,7 +66,7 @@ class Again:
     """Judges stored messages; for one process and one thread."""
 
     def __init__(self, settings: Config, directory: Directory, period: Period) -> None:
-        self._reader = Reader(settings.storage.archive)
+        self._reader = reader_of(settings)
         self._catalog = Catalog(settings.storage.catalog)
         self._engine = Engine(settings.policy, settings.district, on_error=self._failed)
         self._directory = directory

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.catalog.queries import RulePattern
 from gateway.cli.options import ConfigOption, JsonOption, fail, load_config, print_json
 from gateway.cli.policy.again import Again, Workers
@@ -70,7 +71,7 @@ def replay(
     try:
         if not settings.storage.archive.is_dir():
             raise fail(f"{settings.storage.archive}: no archive yet")
-        with closing(Reader(settings.storage.archive)) as reader:
+        with closing(reader_of(settings)) as reader:
             after, last = bounds(reader, wanted)
         workers = Workers(Again(settings, directory, wanted), after, last, jobs or _processors())
         _replay(workers, after, last, rules, report)

@@ -25,7 +25,8 @@ from rich.table import Table
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from gateway.archive import ArchiveUnavailable, Reader
+from gateway.archive import ArchiveUnavailable
+from gateway.archive.configured import reader_of
 from gateway.catalog import queries
 from gateway.catalog.queries import Coverage
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
@@ -168,7 +169,7 @@ class Survey:
 
     def coverage(self) -> Coverage:
         """How far the catalog is."""
-        return queries.coverage(self._connection, Reader(self._settings.storage.archive).last_seq())
+        return queries.coverage(self._connection, reader_of(self._settings).last_seq())
 
     def sizes(self) -> Counter[Stratum]:
         """How many messages there are in each stratum."""

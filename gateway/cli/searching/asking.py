@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive.configured import reader_of
 from gateway.catalog import queries
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.shapes import HIT_KEYS, Json, moment
@@ -118,7 +119,7 @@ def opened(settings: Config) -> Iterator[Sources]:
         _explained(settings),
         closing(TantivySearcher(settings.storage.search)) as searcher,
         closing(Catalog(settings.storage.catalog)) as catalog,
-        closing(Reader(settings.storage.archive)) as reader,
+        closing(reader_of(settings)) as reader,
     ):
         yield Sources(searcher, catalog, reader)
 

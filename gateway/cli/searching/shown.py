@@ -13,6 +13,7 @@ from datetime import datetime
 import typer
 
 from gateway.archive import Reader
+from gateway.archive.configured import reader_of
 from gateway.catalog.shapes import Json, moment
 from gateway.cli.options import print_json
 from gateway.cli.searching.asking import Answer, Coverage
@@ -84,7 +85,7 @@ def print_lines(answer: Answer, node: Node, settings: Config) -> None:
     from gateway.cli.searching.excerpts import asks_for_text
 
     telling = asks_for_text(node)
-    with closing(Reader(settings.storage.archive)) as reader:
+    with closing(reader_of(settings)) as reader:
         for hit, row in zip(answer.page.hits, answer.rows, strict=True):
             for line in _message(hit, row, node, settings):
                 typer.echo(line)

@@ -25,6 +25,7 @@ from typing import IO, Any
 import orjson
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive.configured import keys_here
 from gateway.archive.entry import Evidence, from_microseconds, read_document
 from gateway.archive.errors import Disposed
 from gateway.ledger.leaf import Leaf, leaf_of
@@ -85,7 +86,9 @@ class _Making:
 
     def make(self) -> Done:
         with ExitStack() as stack:
-            reader = stack.enter_context(closing(Reader(self._place.archive)))
+            reader = stack.enter_context(
+                closing(Reader(self._place.archive, keys_here(self._place.archive, self._place.encryption)))
+            )
             prover = self._prover(stack)
             mbox = stack.enter_context(self._part("mbox").open("wb"))
             for seq, name in self._task.messages:

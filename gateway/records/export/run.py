@@ -27,6 +27,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from gateway.archive import ArchiveUnavailable
+from gateway.config import EncryptionSettings
 from gateway.records.export import bag, cells, certificate, chunk, plan, rows
 from gateway.records.export.certificate import Result
 from gateway.records.export.payload import Payload, replace
@@ -51,9 +52,12 @@ class ExportFailed(Exception):
 class Export:
     """An export into a folder, which is not there before all of it is."""
 
-    def __init__(self, folder: Path, archive: Path, ledger: Path) -> None:
+    def __init__(
+        self, folder: Path, archive: Path, ledger: Path, encryption: EncryptionSettings | None = None
+    ) -> None:
         self.folder = folder.absolute()
-        self.place = Place(self.folder.parent / f".{self.folder.name}.export", archive, ledger)
+        draft = self.folder.parent / f".{self.folder.name}.export"
+        self.place = Place(draft, archive, ledger, encryption or EncryptionSettings())
         self._plan = self.place.draft / "plan.json"
 
     @property

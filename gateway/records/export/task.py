@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.config import EncryptionSettings
 from gateway.records.export.plan import Form, Ledger, Plan
 
 
@@ -15,6 +16,7 @@ class Place:
     draft: Path
     archive: Path
     ledger: Path
+    encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
 
     @property
     def bag(self) -> Path:

@@ -18,13 +18,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.archive import volume as volumes
+from gateway.archive.configured import keys_here
+from gateway.archive.encryption import Keyring
 from gateway.archive.entry import Kind
 from gateway.archive.errors import ArchiveDamaged, ArchiveUnavailable
 from gateway.archive.opened import OpenVolume, look
-from gateway.archive.verify import Problem, bounds_of, examine, order_problems, page_problems
+from gateway.archive.verify import Problem, bounds_of, examine, keys_problems, order_problems, page_problems
 from gateway.archive.volume import Volume
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.schema import messages
+from gateway.config import EncryptionSettings
 from gateway.ledger.leaf import leaf_of
 from gateway.records.spans import spans_of
 from gateway.records.verification.disposals import Record, record_of
@@ -54,6 +57,7 @@ class Checked:
     octets: int  # of messages, as they were received
     tombstones: dict[str, list[list[int]]] = field(default_factory=dict)  # spans of entries, by batch
     records: list[Record] = field(default_factory=list)  # of disposals
+    unopened: int = 0  # entries of which only what is in the clear was checked, for want of the key
 
 
 def plan(folder: Path) -> tuple[list[Piece], list[Problem]]:
@@ -83,12 +87,22 @@ def plan(folder: Path) -> tuple[list[Piece], list[Problem]]:
     return pieces, problems
 
 
-def check(piece: Piece, catalog: Path | None, known: int) -> Checked:
-    """Check a piece. catalog: its folder, if it is to be compared; known: up to which entry it knows the archive."""
+def check_elsewhere(
+    piece: Piece, catalog: Path | None, known: int, encryption: EncryptionSettings
+) -> Checked:
+    """Check a piece in a process of its own, which asks for the keys once, not for each piece."""
+    return check(piece, catalog, known, keys_here(piece.volume.path.parent, encryption))
+
+
+def check(piece: Piece, catalog: Path | None, known: int, keys: Keyring | None = None) -> Checked:
+    """Check a piece. catalog: its folder, if it is to be compared; known: up to which entry it knows the archive.
+
+    keys: of the volumes; without any, of what is encrypted is checked only what can be, and that is a problem `keys`.
+    """
     if piece.pages:
         return Checked(piece, list(page_problems(piece.volume, closed=piece.closed)), [], 0)
     try:
-        checked, stored = look(piece.volume, piece.closed, partial(_examined, piece))
+        checked, stored = look(piece.volume, piece.closed, partial(_examined, piece), keys=keys)
     except (apsw.Error, ArchiveUnavailable, ArchiveDamaged, OSError) as error:
         leaves = [NO_LEAF] * (piece.last - piece.first + 1)
         return Checked(piece, [Problem(piece.volume.month, None, "unreadable", str(error))], leaves, 0)
@@ -99,13 +113,14 @@ def check(piece: Piece, catalog: Path | None, known: int) -> Checked:
 
 def _examined(piece: Piece, opened: OpenVolume) -> tuple[Checked, dict[int, bytes]]:
     """What is found of the entries, and the messages that the catalog must have, by number."""
-    problems: list[Problem] = []
+    problems: list[Problem] = keys_problems(opened)
     leaves: list[bytes] = []
     stored: dict[int, bytes] = {}
     disposed: dict[bytes, list[int]] = {}
     records: list[Record] = []
-    octets = 0
-    for seq, digests, found, document, batch in examine(opened, piece.first - 1, piece.last):
+    octets = unopened = 0
+    for seq, digests, found, document, batch, closed in examine(opened, piece.first - 1, piece.last):
+        unopened += closed
         if found:
             problems += found
             leaves += [NO_LEAF] * (seq - piece.first - len(leaves))
@@ -116,12 +131,12 @@ def _examined(piece: Piece, opened: OpenVolume) -> tuple[Checked, dict[int, byte
         if digests.commitments is not None:
             disposed.setdefault(batch or b"", []).append(seq)
         elif digests.kind is Kind.MESSAGE:
-            octets += digests.size
+            octets += 0 if closed else digests.size
             stored[seq] = digests.id
         elif document is not None and (record := record_of(digests, document)) is not None:
             records.append(record)
     tombstones = {_batch(each): spans_of(numbers) for each, numbers in disposed.items()}
-    return Checked(piece, problems, leaves, octets, tombstones, records), stored
+    return Checked(piece, problems, leaves, octets, tombstones, records, unopened), stored
 
 
 def _batch(octets: bytes) -> str:

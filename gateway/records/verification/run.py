@@ -24,10 +24,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway.archive import ArchiveDamaged, ArchiveUnavailable, Reader
+from gateway.archive import ArchiveDamaged, ArchiveUnavailable
+from gateway.archive.configured import reader_at
+from gateway.archive.encryption.settings import keyring_of
 from gateway.archive.verify import Problem
 from gateway.catalog.reader import Catalog, CatalogUnavailableError
 from gateway.catalog.store import read_watermark
+from gateway.config import EncryptionSettings
 from gateway.ledger.checkpoint import Kept
 from gateway.ledger.keys import KeyFileError
 from gateway.ledger.ledger import Ledger
@@ -36,7 +39,7 @@ from gateway.ledger.tree import Tree, TreeDamaged
 from gateway.records.verification.attested import Comparison, Signed
 from gateway.records.verification.checkpoints import CHECKPOINT, signature_problems, unvouched
 from gateway.records.verification.disposals import Disposal, Disposals, newer_records
-from gateway.records.verification.pieces import Checked, Piece, check, plan
+from gateway.records.verification.pieces import Checked, Piece, check, check_elsewhere, plan
 
 _AHEAD = 4  # pieces given to each process before the first is back
 _WRITING = 0.2  # seconds
@@ -57,6 +60,7 @@ class Subject:
     catalog: Path | None
     published: Sequence[Path] = ()
     pages: bool = True
+    encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class Summary:
     attested: int = 0  # entries
     checkpoints: int = 0
     problems: int = 0
+    unopened: int = 0  # of `entries`: only what is in the clear was checked, for want of a key
     notes: list[str] = field(default_factory=list)  # what is no problem, but to be known
     disposals: list[Disposal] = field(
         default_factory=list
@@ -84,6 +89,7 @@ class Verification:
     processes: int = 1
     summary: Summary = field(default_factory=Summary)
     _disposals: Disposals = field(default_factory=Disposals, init=False)
+    _closed: set[str] = field(default_factory=set, init=False)  # volumes that could not be opened
 
     def run(self, *, resume: bool = False) -> Iterator[Problem | None]:
         """Problems as they are found; None after each piece. Read `summary` at any time."""
@@ -115,26 +121,43 @@ class Verification:
             if tree is not None:
                 yield from self._counted(_tree_problems(tree))
             self._look_for_newer_records(comparison.seq)
-            yield from self._counted(self._disposals.end())
+            yield from self._counted(self._unrecorded())
             self.summary.disposals = self._disposals.told()
             self.summary.notes += self._disposals.notes(comparison.seq, self.summary.attested)
         self.state.unlink(missing_ok=True)
+
+    def _unrecorded(self) -> Iterator[Problem]:
+        """What was destroyed without a record, as far as records could be read."""
+        found = list(self._disposals.end())
+        if self.summary.unopened and found:
+            self.summary.notes.append(
+                f"whether the disposal of {len(found)} entries is on record could not be checked for want of a key"
+            )
+            return
+        yield from found
 
     def _look_for_newer_records(self, after: int) -> None:
         """Where something is disposed of while this runs, the events that say so are not part of it."""
         if not self._disposals.tombstones:
             return
-        with closing(Reader(self.subject.archive)) as reader, suppress(ArchiveDamaged, ArchiveUnavailable):
+        reader = reader_at(self.subject.archive, self.subject.encryption)
+        with closing(reader), suppress(ArchiveDamaged, ArchiveUnavailable):
             for record in newer_records(reader, after):
                 self._disposals.take({}, [record])
 
     def _compared(self, comparison: Comparison, checked: Checked) -> Iterator[Problem]:
         self.summary.entries += checked.piece.last - max(checked.piece.first - 1, comparison.seq)
         self.summary.octets += checked.octets
+        self.summary.unopened += checked.unopened
         yield from comparison.take(checked.piece.first, checked.leaves)
 
     def _counted(self, problems: Iterator[Problem] | list[Problem]) -> Iterator[Problem]:
         for problem in problems:
+            if problem.kind == "keys":  # told once for a volume, and nothing is known to be wrong
+                if problem.volume not in self._closed:
+                    self._closed.add(problem.volume)
+                    yield problem
+                continue
             self.summary.problems += 1
             self._disposals.notice(problem)
             yield problem
@@ -187,10 +210,13 @@ class Verification:
 
     def _checked(self, pieces: Sequence[Piece]) -> Iterator[Checked]:
         """Each piece as it is checked, in their order."""
-        work = partial(check, catalog=self.subject.catalog, known=self._catalogued())
+        archive, encryption = self.subject.archive, self.subject.encryption
+        catalog, known = self.subject.catalog, self._catalogued()
         if self.processes == 1:
-            yield from map(work, pieces)
+            keys = keyring_of(archive, encryption)
+            yield from (check(each, catalog, known, keys) for each in pieces)
             return
+        work = partial(check_elsewhere, catalog=catalog, known=known, encryption=encryption)
         waiting: deque[Future[Checked]] = deque()
         rest = iter(pieces)
         with ProcessPoolExecutor(self.processes, get_context("spawn")) as pool:
@@ -241,7 +267,7 @@ class Verification:
             self.summary.notes.append("no run was broken off: this one began with the first entry")
             return comparison, set()
         self.summary.entries, self.summary.octets = before.entries, before.octets
-        self.summary.problems = before.problems
+        self.summary.problems, self.summary.unopened = before.problems, before.unopened
         self.summary.notes.append(
             f"resumed after entry {going_on.seq}, with {before.problems} problems before it"
         )
