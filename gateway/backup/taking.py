@@ -5,6 +5,7 @@ Fails with BackupFailed, and with OSError where something cannot be read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import sleep
@@ -77,7 +78,16 @@ class Taking:
                 self._closed(volume)
         for source in sources.beside_volumes(self.settings):
             self._plain(source)
+        self.problems += self._replaced(listed)
         return [self._as_stored(each) for each in named]
+
+    def _replaced(self, listed: list[Volume]) -> Iterator[str]:
+        """Volumes that were rewritten while the run went on: their keys, copied later, may be those of the new file."""
+        taken = {each.path: each.original.file.inode for each in self.files}
+        for volume in listed:
+            now = facts_if_any(volume.path)
+            if now is not None and taken.get(f"archive/{volume.path.name}") not in (None, now.inode):
+                yield f"{volume.path}: was written anew while the backup was made; make it once more"
 
     def _as_stored(self, named: Named) -> Named:
         """What a setting named, with nothing where it was left out."""

@@ -450,3 +450,22 @@ def test_the_list_names_what_every_run_copied(place: Place) -> None:
     assert (first.run, second.run) == (1, 2)
     assert second.volumes["2026-09"].run == 1
     assert second.volumes["2026-11"].run == 2
+
+
+def test_a_volume_that_is_rewritten_meanwhile_is_told(tmp_path: Path) -> None:
+    """Its keys are copied after it, and may be those of the new file only."""
+    place = Place(tmp_path)
+    place.add(5, "2026-10")
+    place.add(5, "2026-11")
+    closed, keys = place.archive / "2026-10.sqlite", place.archive / "2026-10.keys"
+    keys.write_text("{}")
+
+    def tell(name: str, _: int) -> None:
+        if name == keys.name and not rewritten:
+            rewritten.append(dispose(place.archive, "2026-10", is_held=lambda seq: True))
+
+    rewritten: list[object] = []
+    (problem,) = place.backup(tell=tell).problems
+    assert problem.startswith(f"{closed}: was written anew")
+    assert place.backup().problems == ()
+    assert (place.copy / "archive" / closed.name).read_bytes() == closed.read_bytes()
