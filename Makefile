@@ -26,7 +26,7 @@ run: $(READY) ## A demo district with a day of mail, live in this terminal until
 test: $(READY) ## Set up, get the real peers where root and apt allow, check style and types, run all tests
 	.ci/peers
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGUMENTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term $(PYTEST_ARGUMENTS)
 
 lint: $(READY) ## Style, types, and that a part imports only lower floors
 	$(BIN)/ruff check .

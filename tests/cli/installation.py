@@ -28,6 +28,7 @@ from gateway.message.envelope import Client, Envelope, Recipient
 from gateway.policy.engine import Engine
 from gateway.policy.replay import transaction_of
 from gateway.policy.rules.table import RULES
+from tests.cli import forked
 
 MAILGW = [sys.executable, "-m", "gateway"]
 OCTOBER = datetime(2026, 10, 14, 16, 0, tzinfo=UTC)  # noon of the district
@@ -230,12 +231,7 @@ class Installation:
     # --- what a person does
 
     def mailgw(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*MAILGW, *arguments, "--config", str(config or self.config)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return forked.run([*arguments, "--config", str(config or self.config)])
 
     def objects(self, *arguments: str, config: Path | None = None) -> list[dict[str, Any]]:
         """The lines of a command with `--json`, which must succeed."""

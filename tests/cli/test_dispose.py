@@ -13,11 +13,9 @@ from typing import Any
 
 import apsw
 import pytest
-from typer.testing import CliRunner
 
 from gateway.archive import Disposed, Reader
 from gateway.cli.dispose.asking import asked
-from gateway.cli.main import app
 from gateway.indexer.ledger import LedgerWriter, Pace
 from tests.cli.installation import MAILGW, Installation
 
@@ -79,13 +77,6 @@ class Aged(Installation):
                 )
             ) as writer:
                 writer.turn(at_once=True)
-
-    def mailgw(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """In this process: an interpreter for each step would take most of the time."""
-        done = CliRunner().invoke(app, [*arguments, "--config", str(config or self.config)])
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     def ok(self, *arguments: str) -> str:
         done = self.mailgw(*arguments)

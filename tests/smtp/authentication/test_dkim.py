@@ -103,7 +103,7 @@ TAGS: list[tuple[dict[str, Any], str]] = [
     ({}, "pass"),
     ({"i": "dana@sub.mail.example"}, "pass"),
     ({"h": "from:to:subject:from"}, "pass"),
-    ({"x": NOW + 1000}, "pass"),
+    ({"x": NOW + 86_400}, "pass"),  # NOW is when the tests were gathered, which may be an hour ago
     ({"q": "dns/txt:other"}, "pass"),
     ({"l": 35}, "pass"),  # the whole canonical body, so nothing can have been appended
     ({"l": 10}, "fail"),
