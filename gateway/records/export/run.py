@@ -160,7 +160,9 @@ class Export:
             except BrokenExecutor:
                 raise ExportFailed("a process that wrote messages ended early: out of memory?") from None
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(
+                    cancel_futures=True
+                )  # waits for what is begun: else Python 3.11 trips over it at exit
 
     # --- the bag
 

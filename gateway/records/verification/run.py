@@ -231,7 +231,9 @@ class Verification:
                     "a process that checked a piece ended early: out of memory?"
                 ) from None
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(
+                    cancel_futures=True
+                )  # waits for what is begun: else Python 3.11 trips over it at exit
 
     def _catalogued(self) -> int:
         """Up to which entry the catalog knows the archive."""
