@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from gateway.archive import ArchiveDamaged, ArchiveUnavailable
 from gateway.archive.configured import keys_of
@@ -89,11 +90,15 @@ def _rewritten(settings: Config, months: Iterable[str], level: int, *, decrypt: 
                 keys=keys,
                 decrypt=decrypt,
                 is_held=lambda _seq: True,  # nothing is disposed of here
-                progress=lambda done, total, bar=bar: progress.update(bar, completed=done, total=total),  # type: ignore[misc]
+                progress=partial(_advance, progress, bar),
                 min_free=settings.storage.min_free,
             )
             progress.remove_task(bar)
             yield _Done(month, made)
+
+
+def _advance(progress: Progress, bar: TaskID, done: int, total: int) -> None:
+    progress.update(bar, completed=done, total=total)
 
 
 def _tell(done: _Done, json: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +15,6 @@ from sqlalchemy import Connection
 
 from gateway.archive import ArchiveUnavailable
 from gateway.catalog import facts, queries
-from gateway.catalog.reader import Catalog, CatalogUnavailableError
-from gateway.catalog.store import read_watermark
 from gateway.cli.hold.choosing import catalog
 from gateway.cli.options import (
     FOUND_WRONG,
@@ -28,12 +25,10 @@ from gateway.cli.options import (
     load_config,
     print_json,
 )
-from gateway.cli.recording import ByOption, become_owner, record, who
+from gateway.cli.recording import ByOption, await_known, become_owner, record, who
 from gateway.holds.decisions import reason_of
 from gateway.records.retention.labels import label as label_of
 from gateway.records.retention.labels import labelled
-
-_LOOK = 0.1  # seconds between looks whether the catalog has the acts
 
 Names = Annotated[
     list[str], typer.Argument(metavar="ID...", help="Archive ids, sequence numbers or Message-IDs.")
@@ -86,7 +81,7 @@ def label(
             zip(changing, record(settings, changing, labelled(given, taken, person, why)), strict=True)
         )
         seqs = [each.seq for each in done.values() if not isinstance(each, ArchiveUnavailable)]
-        known = not seqs or _await(found, max(seqs), wait)
+        known = not seqs or await_known(found, max(seqs), wait)
     lost = False
     for id in wanted:
         outcome = done.get(id)
@@ -137,18 +132,3 @@ def _chosen(connection: Connection, names: Sequence[str], *, single: bool) -> li
         if not single:
             ids |= dict.fromkeys(facts.same_message(connection, message["seq"]))
     return list(ids)
-
-
-def _await(found: Catalog, seq: int, seconds: float) -> bool:
-    """Wait until the catalog has an entry; whether it has."""
-    until = monotonic() + seconds
-    while True:
-        try:
-            with found.connect() as connection:
-                if read_watermark(connection).position >= seq:
-                    return True
-        except CatalogUnavailableError:  # it is being made anew: what was recorded is safe all the same
-            pass
-        if monotonic() >= until:
-            return False
-        sleep(_LOOK)

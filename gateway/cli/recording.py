@@ -1,4 +1,4 @@
-"""Writing what a reviewer does into the archive, as the service's own user.
+"""Writing what a person does into the archive, as the service's own user.
 
 Promises: `record` returns when the event is durable. Run by root, nothing is left behind that belongs to root: the
 service could not go on with such files.
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,12 +22,16 @@ import orjson
 import typer
 
 from gateway.archive import ArchiveUnavailable
+from gateway.catalog.reader import Catalog, CatalogUnavailableError
+from gateway.catalog.store import read_watermark
 from gateway.cli.options import WRONG_USAGE, fail
 from gateway.config import Config
 from gateway.holds.decisions import name_of
 from gateway.service.appending import open_archive
 from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
+
+_LOOK = 0.1  # seconds between looks whether the catalog has what was recorded
 
 ByOption = Annotated[
     str | None,
@@ -84,7 +89,7 @@ def record(
     """Archive one event about each of some messages; what could not be archived is its error."""
     if not ids:
         return []
-    logs.configure("warning", process="hold")
+    logs.configure("warning", process="record")
     at = datetime.now(UTC)
     body = orjson.dumps(dict(document))
 
@@ -105,3 +110,18 @@ def record(
         else:
             raise outcome
     return done
+
+
+def await_known(found: Catalog, seq: int, seconds: float) -> bool:
+    """Wait until the catalog has an entry; whether it has. What was recorded is safe all the same."""
+    until = monotonic() + seconds
+    while True:
+        try:
+            with found.connect() as connection:
+                if read_watermark(connection).position >= seq:
+                    return True
+        except CatalogUnavailableError:  # it is being made anew
+            pass
+        if monotonic() >= until:
+            return False
+        sleep(_LOOK)

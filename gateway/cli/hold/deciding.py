@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
@@ -17,9 +16,8 @@ import typer
 from gateway.archive import ArchiveUnavailable
 from gateway.catalog import holds
 from gateway.catalog.holds import REFUSED, RETURNED, Held
-from gateway.catalog.reader import Catalog, CatalogUnavailableError
+from gateway.catalog.reader import Catalog
 from gateway.catalog.shapes import moment
-from gateway.catalog.store import read_watermark
 from gateway.catalog.words import clean_json
 from gateway.cli.hold.choosing import ID_HELP, catalog, chosen
 from gateway.cli.options import (
@@ -31,13 +29,11 @@ from gateway.cli.options import (
     load_config,
     print_json,
 )
-from gateway.cli.recording import ByOption, Recorded, become_owner, record, who
+from gateway.cli.recording import ByOption, Recorded, await_known, become_owner, record, who
 from gateway.config import Config
 from gateway.holds import decisions
 from gateway.holds.decisions import NotOpen, became, require_open
 from gateway.message.printable import printable
-
-_LOOK = 0.1  # seconds between looks whether the catalog has the decision
 
 Names = Annotated[list[str], typer.Argument(metavar="ID...", help=ID_HELP)]
 SingleOption = Annotated[
@@ -151,25 +147,10 @@ def _record(
         else:
             recorded.append((held, done))
     if recorded:
-        known = _await(found, max(done.seq for _, done in recorded), wait)
+        known = await_known(found, max(done.seq for _, done in recorded), wait)
         for held, done in recorded:
             told[held.seq] = _outcome(found if known else None, held, done, document["by"], settings)
     return [told[held.seq] for held in wanted]
-
-
-def _await(found: Catalog, seq: int, seconds: float) -> bool:
-    """Wait until the catalog has an entry; whether it has."""
-    until = monotonic() + seconds
-    while True:
-        try:
-            with found.connect() as connection:
-                if read_watermark(connection).position >= seq:
-                    return True
-        except CatalogUnavailableError:  # it is being made anew: the decision is safe all the same
-            pass
-        if monotonic() >= until:
-            return False
-        sleep(_LOOK)
 
 
 def _outcome(found: Catalog | None, before: Held, done: Recorded, by: str, settings: Config) -> Told:

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
 
 from gateway.archive import ArchiveUnavailable
-from gateway.catalog.reader import Catalog, CatalogUnavailableError
-from gateway.catalog.store import read_watermark
+from gateway.catalog.reader import Catalog
 from gateway.cli.options import WRONG_USAGE, fail
-from gateway.cli.recording import record
+from gateway.cli.recording import await_known, record
 from gateway.cli.searching.matters import unknown
 from gateway.config import Config
 from gateway.holds import decisions
 from gateway.message.printable import printable
 from gateway.records.matters import Matter, named, read_matters
-
-_LOOK = 0.1  # seconds between looks whether the catalog has the act
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The matter's name, or its id.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the record; it must be given.")]
@@ -74,21 +70,6 @@ def act(found: Catalog, settings: Config, subject: str, document: Mapping[str, A
     (done,) = record(settings, [subject], document)
     if isinstance(done, ArchiveUnavailable):
         raise fail(f"not recorded, so nothing has changed: {done}")
-    if not _known(found, done.seq, wait):
+    if not await_known(found, done.seq, wait):
         return Done(done.seq, None)
     return Done(done.seq, next(iter(named(matters(found), subject)), None))
-
-
-def _known(found: Catalog, seq: int, seconds: float) -> bool:
-    """Wait until the catalog has an entry; whether it has."""
-    until = monotonic() + seconds
-    while True:
-        try:
-            with found.connect() as connection:
-                if read_watermark(connection).position >= seq:
-                    return True
-        except CatalogUnavailableError:  # it is being made anew: the act is safe all the same
-            pass
-        if monotonic() >= until:
-            return False
-        sleep(_LOOK)
